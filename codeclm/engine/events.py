@@ -1,0 +1,78 @@
+"""Facts that the engine tells its observers, and the snapshots they may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from codeclm.errors import ItemError
+
+__all__ = [
+    "ItemAdmitted",
+    "Observer",
+    "PipelineStatistics",
+    "StageStatistics",
+    "StepFailed",
+    "StepFinished",
+    "StepStarted",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAdmitted:
+    """An item of the source got its ticket and entered."""
+
+    item: object
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A worker took ``item`` out of the stage's inbox."""
+
+    stage: str
+    item: object
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """A stage turned ``item`` into ``made`` within ``duration_s``."""
+
+    stage: str
+    item: object
+    made: tuple[object, ...]
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepFailed:
+    """A stage could not finish ``item``; the run goes on."""
+
+    stage: str
+    item: object
+    error: ItemError
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatistics:
+    """A stage at one moment: records waiting in its inbox and being worked on; done and failed so far."""
+
+    name: str
+    waiting: int
+    working: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStatistics:
+    """A pipeline at one moment. ``inside`` counts records that have entered and are no outcome yet."""
+
+    stages: tuple[StageStatistics, ...]
+    admitted: int
+    tickets_in_use: int
+    inside: int
+    inside_peak: int
+
+
+Observer = Callable[[object], None]

@@ -1,0 +1,62 @@
+"""One chat completion: what is asked, what comes back, and the one method every layer has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["ChatModel", "ChatRequest", "Completion", "Message", "Usage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """``role`` is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One call.
+
+    ``draw`` tells samples of one prompt apart: equal requests with equal draws are one answer.
+    ``stage`` (who asks) and ``priority`` (lower goes first at the endpoint) do not change the answer
+    and are no part of its identity.
+    """
+
+    messages: tuple[Message, ...]
+    temperature: float | None = None
+    max_tokens: int | None = None
+    draw: int = 0
+    stage: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the endpoint counted them; None where it did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer. ``text`` is without thoughts; those are in ``reasoning``.
+
+    ``finish_reason`` is the endpoint's word ("stop", "length", ...) or "".
+    """
+
+    text: str
+    finish_reason: str = ""
+    usage: Usage = Usage()
+    reasoning: str = ""
+
+
+class ChatModel(Protocol):
+    """Anything that answers: an endpoint, a layer around one, a test double."""
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """Answer ``request``; raises ModelError when this call cannot be answered."""
+        ...

@@ -1,0 +1,49 @@
+"""Facts that the LLM layers tell their listeners. Nobody here knows who listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from codeclm.llm.chat import Usage
+
+__all__ = ["Answered", "CacheTrouble", "Listener", "Paused", "Retried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request got its answer. ``source``: "endpoint" (paid), "cache", or "shared" (with an equal call)."""
+
+    model: str
+    stage: str
+    source: str
+    usage: Usage
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A call failed and is made again after ``wait_s``. ``error`` is the class name, never a body."""
+
+    model: str
+    stage: str
+    error: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The endpoint asked to slow down; no call starts for ``wait_s``."""
+
+    model: str
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTrouble:
+    """The cache could not keep or read something; the run goes on without it."""
+
+    reason: str
+
+
+Listener = Callable[[object], None]

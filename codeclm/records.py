@@ -1,0 +1,144 @@
+"""What travels through the pipeline.
+
+    Seed -> Entry(metadata) -> Unit -> Draft -> Comparison -> Verdict -> Example | Again | Rejection
+
+Every record is frozen and holds the one before it, so lineage needs no bookkeeping. Ids are digests of
+content and place in the lineage: stable between runs, independent of the order in which answers arrive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+__all__ = [
+    "Again",
+    "Comparison",
+    "Draft",
+    "Entry",
+    "Example",
+    "Metadata",
+    "Rejection",
+    "Responder",
+    "Seed",
+    "Unit",
+    "Verdict",
+    "digest",
+]
+
+Responder = Literal["strong", "target"]
+
+
+def digest(*parts: object) -> str:
+    """16 hexadecimal digits that identify ``parts`` (64 bits of BLAKE2b)."""
+    text = "\x1f".join(map(str, parts))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What an instruction is for (use case) and what answering it takes (1 to 3 skills)."""
+
+    use_case: str
+    skills: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """An instruction of the downstream task. ``number`` is its place in the source, from 0."""
+
+    number: int
+    id: str
+    instruction: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One metadata entry; equal metadata of several seeds stays several entries (the distribution).
+
+    ``seed_id`` is None for entries made by augmentation or given as metadata.
+    """
+
+    number: int
+    id: str
+    metadata: Metadata
+    seed_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of work: one decode call. Asks for ``count`` instructions, takes the first ``keep``."""
+
+    entry: Entry
+    draw: int
+    count: int
+    keep: int
+
+    @property
+    def id(self) -> str:
+        return digest("unit", self.entry.id, self.draw)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An instruction before it is judged. ``previous`` is the verdict that sent it round again."""
+
+    id: str
+    entry: Entry
+    instruction: str
+    iteration: int = 1
+    actions: tuple[str, ...] = ()
+    previous: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A draft with the responses of both models; ``target`` is None where none was asked for."""
+
+    draft: Draft
+    strong: str
+    target: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Scores of both responses: first from the call that showed strong first, then from the swapped one."""
+
+    comparison: Comparison
+    strong_scores: tuple[float, ...]
+    target_scores: tuple[float, ...]
+
+    @property
+    def gap(self) -> float:
+        """Mean score of strong minus mean score of target."""
+        strong = sum(self.strong_scores) / len(self.strong_scores)
+        return strong - sum(self.target_scores) / len(self.target_scores)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Within theta: the draft goes to the next Self-Rubrics iteration.
+
+    ``verdict`` is None where nothing is filtered and the draft is improved regardless.
+    """
+
+    draft: Draft
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A selected pair. ``verdict`` is None where nothing was filtered."""
+
+    comparison: Comparison
+    responder: Responder
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A discarded instruction and why."""
+
+    verdict: Verdict
+    reason: str
