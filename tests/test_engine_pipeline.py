@@ -165,7 +165,7 @@ def run(loop_factory: Any, scenario: Any) -> None:
 @given(shape=shapes, loop=loops)
 @example(shape=TIGHT, loop=asyncio.new_event_loop)
 @example(shape=TIGHT, loop=uvloop.new_event_loop)
-@settings(max_examples=150)
+@settings(max_examples=200)
 def test_every_item_ends_exactly_once_and_memory_is_bounded(shape: Shape, loop: Any) -> None:
     """Whatever the sizes, times, failures and rounds: all accounted for, never more inside than allowed."""
 

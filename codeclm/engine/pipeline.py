@@ -203,9 +203,9 @@ class Run:
                 lane.working += 1
                 await self._process(lane, record, ticket)
                 lane.working -= 1
+                self._end_if_done()
         except ChannelClosed:
             pass
-        self._end_if_done()
 
     async def _process(self, lane: _Lane, record: object, ticket: _Ticket) -> None:
         made = await self._step(lane, record)
@@ -254,13 +254,10 @@ class Run:
     def _release(self) -> None:
         self._tickets_in_use -= 1
         self._tickets.release()
-        self._end_if_done()
 
     def _end_if_done(self) -> None:
-        if self._stopped is not None:
-            if not any(lane.working for lane in self._lanes):
-                self._outbox.close()
-        elif self._exhausted and not self._tickets_in_use:
+        over = self._stopped is not None or (self._exhausted and not self._tickets_in_use)
+        if over and not any(lane.working for lane in self._lanes):
             for lane in self._lanes:
                 lane.inbox.close()
             self._outbox.close()
