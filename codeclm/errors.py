@@ -1,19 +1,19 @@
 """Every error of the package.
 
-    CodecLMError
-    ├── UsageError               the caller must change something; nothing was written or lost (exit code 2)
-    ├── RunStopped               the run ended early on purpose and can be resumed (exit code 4)
-    │   └── EndpointRefused      key, model or URL refused: every call would fail (exit code 2)
-    └── ItemError                one item cannot be finished; it is recorded and the run goes on
-        ├── ParseError           an answer that a careful human could not read either
-        └── ModelError           the endpoint gave no usable answer
-            ├── TransientError   the same call may succeed later
-            │   ├── RateLimited      the endpoint asks to slow down: no attempt, no failure
-            │   ├── ServerError      5xx, or a gateway's page
-            │   ├── ConnectionFailed refused, reset, closed, DNS
-            │   ├── TimedOut         no complete answer in time
-            │   └── MalformedAnswer  not a chat completion: cut, wrong type, empty, too large
-            └── RequestRefused   the endpoint will never answer this request (4xx)
+CodecLMError
+├── UsageError               the caller must change something; nothing was written or lost (exit code 2)
+├── RunStopped               the run ended early on purpose and can be resumed (exit code 4)
+│   └── EndpointRefused      key, model or URL refused: every call would fail (exit code 2)
+└── ItemError                one item cannot be finished; it is recorded and the run goes on
+    ├── ParseError           an answer that a careful human could not read either
+    └── ModelError           the endpoint gave no usable answer
+        ├── TransientError   the same call may succeed later
+        │   ├── RateLimited      the endpoint asks to slow down: no attempt, no failure
+        │   ├── ServerError      5xx, or a gateway's page
+        │   ├── ConnectionFailed refused, reset, closed, DNS
+        │   ├── TimedOut         no complete answer in time
+        │   └── MalformedAnswer  not a chat completion: cut, wrong type, empty, too large
+        └── RequestRefused   the endpoint will never answer this request (4xx)
 """
 
 from __future__ import annotations
@@ -39,9 +39,13 @@ __all__ = [
 class CodecLMError(Exception):
     """Raised for everything this package can name; the message is one line for a person."""
 
+    exit_code = 1
+
 
 class UsageError(CodecLMError):
     """Raised when input, settings or surroundings must change before anything can run."""
+
+    exit_code = 2
 
 
 class RunStopped(CodecLMError):

@@ -99,6 +99,7 @@ class Comparison:
     draft: Draft
     strong: str
     target: str | None
+    target_cut_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

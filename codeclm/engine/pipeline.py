@@ -50,6 +50,13 @@ class Pipeline:
             for kind in stage.emits:
                 self.route(index, kind)
 
+    def insert(self, stage: Stage[Any, Any], *, before: str) -> Pipeline:
+        """The same pipeline with ``stage`` in front of the one named ``before``. Raises ValueError if none is."""
+        names = [existing.name for existing in self.stages]
+        place = names.index(before)
+        stages = [*self.stages[:place], stage, *self.stages[place:]]
+        return Pipeline(stages, self.outcomes, tickets=self.tickets)
+
     def route(self, origin: int, kind: type) -> int | None:
         """Index of the stage that takes a ``kind`` from stage ``origin`` (-1: the source); None: an outcome."""
         down, up = range(origin + 1, len(self.stages)), range(origin, -1, -1)

@@ -1,0 +1,6 @@
+"""``python -m codeclm``."""
+
+from codeclm.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""From settings to a job: which models, which prompts, how much work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from codeclm.llm.providers import Models, ModelSpec
+from codeclm.methods.table import METHODS
+from codeclm.methods.job import Job, Parties, Party
+from codeclm.seeds import MetadataFile, Source, Tally
+from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.stages.prompt import Template
+
+__all__ = ["augment_to", "expected", "make_job", "model_specs", "open_parties"]
+
+PAPER_POOL = 200
+"""Metadata entries that the paper extends its pool to."""
+
+
+def model_specs(models: ModelsSettings) -> list[ModelSpec]:
+    """The models of a run, each once."""
+    specs: list[ModelSpec] = []
+    for settings in (models.strong, models.target, models.judge):
+        spec = settings and _spec(settings)
+        if spec and spec not in specs:
+            specs.append(spec)
+    return specs
+
+
+def open_parties(opened: Models, models: ModelsSettings) -> Parties:
+    """The models in their roles; the strong one judges where no judge is given."""
+    strong = _party(opened, models.strong)
+    if models.judge is None:
+        # Judging has a temperature of its own, so one set for the strong model is not meant for it.
+        judge = Party(strong.model, strong.max_in_flight, max_tokens=strong.max_tokens)
+    else:
+        judge = _party(opened, models.judge)
+    return Parties(strong, _party(opened, models.target), judge)
+
+
+def make_job(
+    source: Source,
+    tally: Tally | None,
+    settings: Settings,
+    parties: Parties,
+    templates: Mapping[str, Template],
+    done: Callable[[str], bool] = lambda _: False,
+) -> Job:
+    """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
+    return METHODS["codeclm"](
+        source,
+        parties,
+        settings.method,
+        templates,
+        entries=tally.items if tally else 0,
+        augment_to=augment_to(source, tally, settings),
+        run_seed=settings.seed,
+        units_in_flight=settings.units_in_flight,
+        done=done,
+    )
+
+
+def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
+    """How many entries the pool is extended to; 0 where it has as many, or the metadata was given."""
+    size = settings.method.augment_to
+    if size is None:
+        size = 0 if isinstance(source, MetadataFile) else PAPER_POOL
+    return 0 if tally and tally.items >= size else size
+
+
+def expected(source: Source, tally: Tally | None, settings: Settings) -> tuple[int, int]:
+    """Metadata entries and instructions that there will be; 0 where that is not known."""
+    entries = max(tally.items, augment_to(source, tally, settings)) if tally else 0
+    options = settings.method
+    return entries, options.total or (options.per_entry or 0) * entries
+
+
+def _party(opened: Models, settings: ModelSettings) -> Party:
+    return Party(
+        opened.open(_spec(settings)),
+        settings.max_in_flight,
+        settings.temperature,
+        settings.max_tokens,
+    )
+
+
+def _spec(settings: ModelSettings) -> ModelSpec:
+    return ModelSpec(**settings.model_dump(exclude={"temperature", "max_tokens"}))

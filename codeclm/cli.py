@@ -1,0 +1,219 @@
+"""The command line: flags in, one clear line and an exit code out."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from codeclm.console import (
+    Progress,
+    complain,
+    execute,
+    on_signals,
+    print_line,
+    run_loop,
+    view_for,
+)
+from codeclm.demo import demo_order, demo_server, describe
+from codeclm.errors import CodecLMError, UsageError
+from codeclm.run import Order
+from codeclm.seeds import MetadataFile, SeedFile, Source, spool_stdin
+from codeclm.settings import load_settings
+from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World, parse_duration
+from codeclm.version import __version__
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Turns seed instructions into a large, tailored instruction-tuning set (CodecLM).",
+    epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable.",
+)
+
+
+ModelOption = Annotated[
+    str | None, typer.Option(metavar="PROVIDER:MODEL[@BASE_URL]", show_default=False)
+]
+Number = Annotated[int | None, typer.Option(show_default=False)]
+Switch = Annotated[bool | None, typer.Option(show_default=False)]
+
+
+@app.command()
+def run(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The run's directory.")],
+    seeds: Annotated[
+        str | None,
+        typer.Argument(
+            help="Seed instructions: .jsonl, .json, .csv, .txt, or - for JSON lines on stdin."
+        ),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(help="Metadata (use_case, skills) instead of seeds.", show_default=False),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in YAML; flags go over them.", show_default=False)
+    ] = None,
+    strong: ModelOption = None,
+    target: ModelOption = None,
+    judge: ModelOption = None,
+    total: Annotated[
+        int | None, typer.Option(help="Instructions to make [2000].", show_default=False)
+    ] = None,
+    per_entry: Annotated[
+        int | None,
+        typer.Option(help="Instructions for each seed, instead of --total.", show_default=False),
+    ] = None,
+    iterations: Number = None,
+    theta: Annotated[float | None, typer.Option(show_default=False)] = None,
+    augment_to: Number = None,
+    language: Annotated[str | None, typer.Option(show_default=False)] = None,
+    self_rubrics: Switch = None,
+    contrastive_filtering: Switch = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Another seed draws another dataset [0].", show_default=False)
+    ] = None,
+    max_in_flight: Annotated[
+        int | None, typer.Option(help="Calls at once to each model [64].", show_default=False)
+    ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="Directory of prompts of your own.", show_default=False)
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Cache shared by runs [OUTPUT/cache].", show_default=False)
+    ] = None,
+    field: Annotated[
+        str, typer.Option(help="The field that holds the instruction.")
+    ] = "instruction",
+    skip_bad_lines: Annotated[
+        bool, typer.Option("--skip-bad-lines", help="Count what cannot be read and go on.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed items of earlier sessions again.")
+    ] = False,
+    progress: Progress = Progress.auto,
+) -> int:
+    """Make a dataset from SEEDS. The same command resumes an interrupted run."""
+
+    models = {
+        name: {"model": model, "max_in_flight": max_in_flight if model or name != "judge" else None}
+        for name, model in (("strong", strong), ("target", target), ("judge", judge))
+    }
+    method = {
+        "total": total,
+        "per_entry": per_entry,
+        "iterations": iterations,
+        "theta": theta,
+        "augment_to": augment_to,
+        "language": language,
+        "self_rubrics": self_rubrics,
+        "contrastive_filtering": contrastive_filtering,
+    }
+    flags = {"models": models, "method": method, "seed": seed, "prompts": prompts, "cache": cache}
+    settings = load_settings(config, flags)
+    source = _source(seeds, metadata, output, field, skip_bad_lines)
+    return run_loop(execute(Order(source, settings, output, retry_failed), view_for(progress)))
+
+
+@app.command()
+def demo(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The run's directory [a new one].")
+    ] = None,
+    total: Annotated[int, typer.Option(help="Instructions to make.")] = 300,
+    latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "20ms",
+    progress: Progress = Progress.auto,
+) -> int:
+    """Run the whole method on simulated models: no key, no cost, over real HTTP on loopback."""
+
+    async def demonstrate() -> int:
+        async with demo_server(latency) as server:
+            order = demo_order(server.base_url, output, total)
+            code = await execute(order, view_for(progress))
+            describe(order, print_line)
+            return code
+
+    return run_loop(demonstrate())
+
+
+@app.command()
+def simulate(
+    port: Annotated[int, typer.Option(help="0 for any free one.")] = 8400,
+    latency: Annotated[str, typer.Option(help="Mean time to an answer, like 50ms or 0.2s.")] = "0",
+    faults: Annotated[
+        str,
+        typer.Option(
+            help="Shares of calls, like 429=0.05,500=0.02,reset=0.01,timeout=0.01,malformed=0.01."
+        ),
+    ] = "",
+    requests_per_minute: Number = None,
+    max_in_flight: Number = None,
+    seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
+) -> int:
+    """Serve simulated models (sim-strong, sim-target, sim-judge) as an OpenAI-compatible server on loopback."""
+
+    options = ServerOptions(
+        latency_s=parse_duration(latency),
+        requests_per_minute=requests_per_minute,
+        max_in_flight=max_in_flight,
+        faults=Faults.parse(faults),
+    )
+
+    async def serve() -> int:
+        async with SimulatorServer(World(seed), options, port=port) as server:
+            print_line(
+                f"serving sim-strong, sim-target and sim-judge at {server.base_url} (Ctrl-C to stop)"
+            )
+            stopped = asyncio.Event()
+            on_signals(stopped.set)
+            await stopped.wait()
+        return 0
+
+    return run_loop(serve())
+
+
+def main() -> None:
+    """Run the command line; leaves by SystemExit."""
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        complain(error.format_message())
+        code = error.exit_code
+    except CodecLMError as error:
+        complain(str(error))
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        code = 130
+    except BrokenPipeError:
+        code = 141
+    sys.exit(code or 0)
+
+
+def _source(
+    seeds: str | None, metadata: Path | None, output: Path, field: str, skip: bool
+) -> Source:
+
+    if (seeds is None) == (metadata is None):
+        raise UsageError("give either SEEDS (a file, or -) or --metadata FILE")
+    if metadata is not None:
+        return MetadataFile(metadata, skip)
+    if seeds == "-":
+        return SeedFile(spool_stdin(output), field, skip)
+    return SeedFile(Path(str(seeds)), field, skip)
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and leave.")
+    ] = False,
+) -> None:
+    if version:
+        print_line(f"codeclm {__version__}")
+        raise typer.Exit

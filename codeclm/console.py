@@ -1,0 +1,125 @@
+"""A run on a terminal: its view, its signals, its last words."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from codeclm.errors import RunStopped
+from codeclm.progress import NoView, PlainView, View, choose_view
+from codeclm.run import Finished, Order, Stopper, run
+
+try:
+    from uvloop import new_event_loop
+except ImportError:  # not made for every system
+    from asyncio import new_event_loop
+
+__all__ = ["Progress", "complain", "execute", "on_signals", "print_line", "run_loop", "view_for"]
+
+T = TypeVar("T")
+
+DRAIN_S = 30.0
+
+
+class Progress(StrEnum):
+    """How a run shows itself: ``auto`` is a live table on a terminal, else plain lines."""
+
+    auto = "auto"
+    plain = "plain"
+    none = "none"
+
+
+def view_for(progress: Progress) -> View:
+    """The view that ``progress`` names."""
+    if progress is Progress.none:
+        return NoView()
+    return PlainView(print_line) if progress is Progress.plain else choose_view(Console())
+
+
+async def execute(order: Order, view: View) -> int:
+    """Run ``order`` to its end; its exit code. Ctrl-C drains the run, a second one cancels it."""
+    stopper = Stopper()
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def on_signal() -> None:
+        if stopper.asked:
+            task.cancel()
+        else:
+            view.say("stopping: calls under way finish and are kept; once more to stop at once")
+            stopper.stop("interrupted")
+            loop.call_later(DRAIN_S, task.cancel)
+
+    with view, on_signals(on_signal):
+        try:
+            finished = await run(order, view, stopper)
+        except asyncio.CancelledError:
+            raise RunStopped("stopped at once; run the same command to go on") from None
+    for line in _last_words(finished):
+        print_line(line)
+    return finished.exit_code
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run ``work`` on uvloop where there is one."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)
+
+
+class on_signals:  # noqa: N801 - reads as what it does
+    """Calls ``act`` on Ctrl-C and on SIGTERM while the block lasts."""
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act = act
+
+    def __enter__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        for number in self.NUMBERS:
+            self._loop.add_signal_handler(number, self._act)
+
+    def __exit__(self, *_: object) -> None:
+        for number in self.NUMBERS:
+            self._loop.remove_signal_handler(number)
+
+
+def print_line(line: str) -> None:
+    """One line to standard output, at once."""
+    print(line, flush=True)
+
+
+def complain(message: str) -> None:
+    """One line to standard error."""
+    print("codeclm:", " ".join(message.split()), file=sys.stderr, flush=True)
+
+
+def _last_words(finished: Finished) -> list[str]:
+    summary = finished.summary
+    counts = summary["counts"]
+    calls = sum(row["calls"] for row in summary["calls"])
+    hits = sum(row["cache_hits"] for row in summary["calls"])
+    state = f"stopped ({finished.reason})" if finished.reason else "complete"
+    lines = [
+        f"{state}: {counts['instructions']:,} of {summary['wanted'] or counts['instructions']:,} instructions: "
+        f"{counts['selected']:,} selected, {counts['discarded']:,} discarded, {counts['failed']:,} failed, "
+        f"{counts['pending']:,} pending",
+        f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
+    ]
+    if failed := summary["failed_by_stage"]:
+        stages = ", ".join(f"{number:,} in {stage}" for stage, number in failed.items())
+        lines.append(
+            f"failed items: {stages}; reasons in failed.jsonl, --retry-failed tries them again"
+        )
+    if finished.dataset:
+        lines.append(f"dataset: {finished.dataset} ({counts['selected']:,} examples)")
+    if finished.reason:
+        lines.append("run the same command to go on")
+    return lines

@@ -1,0 +1,59 @@
+"""Counts calls: by model and stage, what was paid, what the cache gave, tokens and retries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from codeclm.llm.events import Answered, CacheTrouble, Paused, Retried
+
+__all__ = ["Ledger"]
+
+_COLUMNS = ("calls", "cache_hits", "shared", "retries", "input_tokens", "output_tokens")
+_COLUMN_OF_SOURCE = {"endpoint": "calls", "cache": "cache_hits", "shared": "shared"}
+
+
+class Ledger:
+    """A listener of the LLM layers. ``earlier`` are the rows of sessions before this one, to go on from."""
+
+    def __init__(self, earlier: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._columns: dict[tuple[str, str], Counter[str]] = {}
+        self.cache_troubles: Counter[str] = Counter()
+        self.session: Counter[str] = Counter()
+        self.pauses = 0
+        for row in earlier:
+            counts = {name: int(row.get(name) or 0) for name in _COLUMNS}
+            self._columns[str(row.get("model")), str(row.get("stage"))] = Counter(counts)
+
+    def __call__(self, event: object) -> None:
+        match event:
+            case Answered():
+                self._answered(event)
+            case Retried(model, stage):
+                self._add(model, stage, "retries", 1)
+            case Paused():
+                self.pauses += 1
+            case CacheTrouble(reason):
+                self.cache_troubles[reason] += 1
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row for each model and stage, cumulative over all sessions. Tokens are those paid for."""
+        return [
+            {"model": model, "stage": stage, **{name: counts[name] for name in _COLUMNS}}
+            for (model, stage), counts in sorted(self._columns.items())
+        ]
+
+    def _answered(self, event: Answered) -> None:
+        self._add(event.model, event.stage, _COLUMN_OF_SOURCE[event.source], 1)
+        if event.source == "endpoint":
+            tokens = event.usage
+            self._add(event.model, event.stage, "input_tokens", tokens.input_tokens or 0)
+            self._add(event.model, event.stage, "output_tokens", tokens.output_tokens or 0)
+
+    def _add(self, model: str, stage: str, column: str, number: int) -> None:
+        counts = self._columns.get((model, stage))
+        if counts is None:
+            counts = self._columns[model, stage] = Counter()
+        counts[column] += number
+        self.session[column] += number

@@ -1,0 +1,218 @@
+"""CodecLM: the wiring of the whole method (arXiv 2404.05875, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from codeclm.engine.pipeline import Pipeline
+from codeclm.engine.stage import Stage
+from codeclm.errors import ItemError
+from codeclm.methods.job import Job, Parties, Party
+from codeclm.methods.options import CodecLMOptions
+from codeclm.methods.rounds import Wanted
+from codeclm.methods.work import Augmentation, Pair, Work, entry_of
+from codeclm.records import (
+    Again,
+    Comparison,
+    Draft,
+    Entry,
+    Example,
+    Rejection,
+    Seed,
+    Unit,
+    Verdict,
+)
+from codeclm.stages.augment import mix_and_match, parse_yes_no
+from codeclm.stages.decode import Decode, parse_instructions
+from codeclm.stages.encode import parse_metadata
+from codeclm.stages.filter import Filter
+from codeclm.stages.improve import Improve, parse_instruction
+from codeclm.stages.judge import Judge, parse_scores
+from codeclm.stages.prompt import Question, Sampling, Template
+from codeclm.stages.respond import Respond, Respondent
+from codeclm.stages.rubrics import parse_rubrics
+
+__all__ = ["codeclm"]
+
+T = TypeVar("T")
+
+# Work nearer to the output goes first at the endpoint: encoding must not starve judging.
+PRIORITY = {
+    "judge": 0,
+    "respond": 1,
+    "improve": 2,
+    "rubrics": 2,
+    "decode": 3,
+    "pairs": 4,
+    "encode": 4,
+}
+
+
+def codeclm(
+    items: Iterable[Seed | Entry],
+    parties: Parties,
+    options: CodecLMOptions,
+    templates: Mapping[str, Template],
+    *,
+    entries: int = 0,
+    augment_to: int = 0,
+    run_seed: int = 0,
+    units_in_flight: int | None = None,
+    done: Callable[[str], bool] = lambda _: False,
+) -> Job:
+    """The method over ``items``: seeds, or entries where metadata is given.
+
+    ``entries`` is how many items there are (0 if unknown, with ``options.per_entry``); ``augment_to`` is to how many
+    entries they are extended. ``done`` knows the ids that are on record from earlier sessions.
+    """
+    wanted = Wanted(options.totals, entries, options.per_entry or 0, options.per_call)
+    augment = partial(mix_and_match, run_seed=run_seed)
+    augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
+    work = Work(items, wanted, augmentation, done)
+    steps = _Steps(parties, options, templates, run_seed, done)
+    decode = steps.decode()
+    draft_stages = _filtering if options.contrastive_filtering else _improving
+    stages = [*_entry_stages(work, steps), *draft_stages(decode, steps)]
+    tickets = units_in_flight or parties.max_in_flight
+    pipeline = Pipeline(stages, (Example, Rejection), tickets=tickets)
+    return Job(pipeline, work.units(), lambda: {**work.counts(), **decode.counts()})
+
+
+def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
+    """From seeds, and pairs that were mixed, to units of work."""
+    encode, check = steps.encode(), steps.pair_check()
+
+    async def encode_seed(seed: Seed) -> Sequence[Unit]:
+        try:
+            metadata = await encode.ask({"instruction": seed.instruction})
+        except ItemError:
+            work.lost(entry_of(seed))
+            raise
+        return work.known(entry_of(seed, metadata))
+
+    async def check_pair(pair: Pair) -> Sequence[Unit]:
+        metadata = pair.entry.metadata
+        try:
+            reasonable = await check.ask({"use_case": metadata.use_case, "skills": metadata.skills})
+        except ItemError:
+            work.lost(pair.entry)
+            raise
+        return work.known(pair.entry) if reasonable else work.dropped(pair.entry)
+
+    return [
+        Stage("encode", encode_seed, Seed, (Unit,), workers=steps.strong_workers),
+        Stage("pairs", check_pair, Pair, (Unit,), workers=steps.strong_workers),
+    ]
+
+
+def _filtering(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
+    """Basic instructions go round until the gap exceeds theta or the iterations are used up."""
+    options, parties = steps.options, steps.parties
+    iterations = options.iterations if options.self_rubrics else 1
+    keep = Filter(options.theta, iterations)
+    responding = max(steps.strong_workers, parties.target.max_in_flight)
+    judging = parties.judge.max_in_flight
+    return [
+        Stage("decode", decode, Unit, (Draft,), workers=steps.strong_workers),
+        Stage("improve", steps.improve(), Again, (Draft,), workers=steps.strong_workers),
+        Stage("respond", steps.respond(), Draft, (Comparison,), workers=responding),
+        Stage("judge", steps.judge(), Comparison, (Verdict,), workers=judging),
+        Stage("filter", keep, Verdict, (Example, Again, Rejection), workers=1),
+    ]
+
+
+def _improving(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
+    """Without Contrastive Filtering: improved so many times, then strong answers and all is kept."""
+    improve, respond = steps.improve(), steps.respond()
+    improvements = steps.options.improvements_made
+
+    def onward(drafts: Sequence[Draft]) -> Sequence[Draft | Again]:
+        return [Again(one) if one.iteration <= improvements else one for one in drafts]
+
+    async def decode_onward(unit: Unit) -> Sequence[Draft | Again]:
+        return onward(await decode(unit))
+
+    async def improve_onward(again: Again) -> Sequence[Draft | Again]:
+        return onward(await improve(again))
+
+    async def take_strong(draft: Draft) -> Sequence[Example]:
+        return [Example(comparison, "strong") for comparison in await respond(draft)]
+
+    return [
+        Stage("decode", decode_onward, Unit, (Draft, Again), workers=steps.strong_workers),
+        Stage("improve", improve_onward, Again, (Draft, Again), workers=steps.strong_workers),
+        Stage("respond", take_strong, Draft, (Example,), workers=steps.strong_workers),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Makes the steps of the method: who is asked what, and how."""
+
+    parties: Parties
+    options: CodecLMOptions
+    templates: Mapping[str, Template]
+    run_seed: int
+    done: Callable[[str], bool]
+
+    @property
+    def strong_workers(self) -> int:
+        return self.parties.strong.max_in_flight
+
+    def encode(self) -> Question[Any]:
+        lists = {"use_cases": self.options.use_cases, "skills": self.options.allowed_skills}
+        return self._question("encode", partial(parse_metadata, **lists), lists)
+
+    def pair_check(self) -> Question[bool]:
+        return self._question("pairs", parse_yes_no)
+
+    def decode(self) -> Decode:
+        question = self._question("decode", parse_instructions)
+        return Decode(question, run_seed=self.run_seed, done=self.done)
+
+    def improve(self) -> Improve:
+        rubrics = self._question("rubrics", parse_rubrics, {"count": self.options.rubrics})
+        return Improve(self._question("improve", parse_instruction), rubrics, self.run_seed)
+
+    def respond(self) -> Respond:
+        compared = self.options.contrastive_filtering
+        strong, target = (
+            self._respondent(self.parties.strong),
+            self._respondent(self.parties.target),
+        )
+        return Respond(strong, target if compared else None, self.options.redraws)
+
+    def judge(self) -> Judge:
+        scale = self.options.scale
+        question = self._question("judge", partial(parse_scores, scale=scale), {"scale": scale})
+        return Judge(question, swap_positions=self.options.swap_positions)
+
+    def _respondent(self, party: Party) -> Respondent:
+        return Respondent(party.model, self._sampling(party, "respond"), self.options.system_prompt)
+
+    def _question(
+        self, name: str, parse: Callable[[str], T], constants: Mapping[str, object] | None = None
+    ) -> Question[T]:
+        template = self.templates[name]
+        party = self.parties.judge if name == "judge" else self.parties.strong
+        known = {"language": self.options.language, **(constants or {})}
+        return Question(
+            template,
+            party.model,
+            parse,
+            self._sampling(party, name),
+            self.options.redraws,
+            {key: value for key, value in known.items() if key in template.variables},
+        )
+
+    def _sampling(self, party: Party, name: str) -> Sampling:
+        options = self.options
+        usual = options.judge_temperature if name == "judge" else options.temperature
+        return Sampling(
+            usual if party.temperature is None else party.temperature,
+            party.max_tokens or options.max_tokens,
+            PRIORITY[name],
+        )

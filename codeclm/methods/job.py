@@ -1,0 +1,45 @@
+"""What a method is given, and what it returns: a pipeline and its source."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Mapping
+from dataclasses import dataclass
+
+from codeclm.engine.pipeline import Pipeline
+from codeclm.llm.chat import ChatModel
+
+__all__ = ["Job", "Parties", "Party"]
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A model in its role. ``temperature`` and ``max_tokens`` overrule the method's, where given."""
+
+    model: ChatModel
+    max_in_flight: int = 64
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The models of a method: strong writes and responds, target responds, judge rates."""
+
+    strong: Party
+    target: Party
+    judge: Party
+
+    @property
+    def max_in_flight(self) -> int:
+        """Calls that all endpoints together allow at once."""
+        parties = {id(party.model): party for party in (self.strong, self.target, self.judge)}
+        return sum(party.max_in_flight for party in parties.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work ready to run: ``pipeline.open(source)``. ``counts`` tells what became of the input so far."""
+
+    pipeline: Pipeline
+    source: AsyncIterable[object]
+    counts: Callable[[], Mapping[str, int]]

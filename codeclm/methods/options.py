@@ -1,0 +1,104 @@
+"""The numbers and switches of the method; every default is the paper's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["CodecLMOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodecLMOptions:
+    """Settings of CodecLM (arXiv 2404.05875). Raises ValueError for what cannot be.
+
+    total: basic instructions to make over all entries; 2000 unless ``per_entry`` is given.
+    extends: smaller totals this run was given before, oldest first; what they made is kept as it was.
+    per_entry: instructions for each entry, for input of unknown length.
+    per_call: the most that one decode call is asked for.
+    augment_to: metadata entries to extend the pool to by mix and match; 0 never, None 200 where there are seeds.
+    check_pairs: let the strong model drop unreasonable pairs that mix and match made.
+    use_cases, allowed_skills: closed lists that encoding chooses from; empty for free choice.
+    language: what metadata and instructions are written in; None keeps the language of each seed.
+    self_rubrics: improve what the filter passes back; off, only basic instructions are filtered.
+    contrastive_filtering: off, every instruction is improved ``improvements`` times and strong answers it.
+    improvements: None for ``iterations - 1``; only without contrastive filtering.
+    iterations: most comparisons of one instruction, the basic one being the first.
+    theta: the gap of mean scores above which a pair is kept.
+    rubrics: rubrics, and actions, for each metadata entry.
+    swap_positions: judge twice with swapped positions; off, strong always stands first.
+    scale: the best score a judge can give.
+    redraws: new draws for an answer that cannot be read.
+    temperature: for encode, decode, rubrics, improve and respond. judge_temperature: for judge.
+    max_tokens: the most tokens one answer may have.
+    system_prompt: sent before each instruction that is responded to.
+    """
+
+    total: int | None = None
+    extends: tuple[int, ...] = ()
+    per_entry: int | None = None
+    per_call: int = 5
+    augment_to: int | None = None
+    check_pairs: bool = False
+    use_cases: tuple[str, ...] = ()
+    allowed_skills: tuple[str, ...] = ()
+    language: str | None = None
+    self_rubrics: bool = True
+    contrastive_filtering: bool = True
+    improvements: int | None = None
+    iterations: int = 4
+    theta: float = 3.0
+    rubrics: int = 4
+    swap_positions: bool = True
+    scale: int = 10
+    redraws: int = 2
+    temperature: float = 0.7
+    judge_temperature: float = 0.0
+    max_tokens: int = 2048
+    system_prompt: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and not value >= least:  # `not >=` catches NaN too
+                raise ValueError(f"{name} is {value:g}; it must be at least {least}")
+        if self.theta >= self.scale - 1:
+            raise ValueError(
+                f"theta is {self.theta:g}; with scores from 1 to {self.scale} no gap exceeds it"
+            )
+        if self.total is not None and self.per_entry is not None:
+            raise ValueError("total and per_entry are both given; give one of them")
+        if self.total is None and self.per_entry is None:
+            object.__setattr__(self, "total", 2000)
+        if self.per_call > 50:
+            raise ValueError(f"per_call is {self.per_call}; it must be at most 50")
+        if list(self.extends) != sorted({*self.extends, self.total or 0} - {self.total or 0}):
+            raise ValueError("extends must hold rising totals, each below total")
+
+    @property
+    def totals(self) -> tuple[int, ...]:
+        """Every total this run was given, the present one last."""
+        return () if self.total is None else (*self.extends, self.total)
+
+    @property
+    def improvements_made(self) -> int:
+        """How often an instruction is improved where nothing is filtered."""
+        if not self.self_rubrics:
+            return 0
+        return self.iterations - 1 if self.improvements is None else self.improvements
+
+
+_LEAST: dict[str, float] = {
+    "total": 1,
+    "per_entry": 1,
+    "per_call": 1,
+    "augment_to": 0,
+    "improvements": 0,
+    "iterations": 1,
+    "theta": 0,
+    "rubrics": 1,
+    "scale": 2,
+    "redraws": 0,
+    "temperature": 0,
+    "judge_temperature": 0,
+    "max_tokens": 1,
+}

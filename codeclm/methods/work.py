@@ -1,0 +1,239 @@
+"""The source of a run: which units of work there are, counted before the start and never held in memory.
+
+Round 0 gives every entry its first draw as soon as it is known; what augmentation adds follows when all seeds are
+encoded; further rounds give every entry its next draw. So instructions are made draw-major, and a run that stops
+early has the distribution of the seeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from tempfile import TemporaryFile
+from typing import IO
+
+from codeclm.methods.rounds import Round, Wanted, draws
+from codeclm.records import Entry, Metadata, Seed, Unit, digest
+
+__all__ = ["Augmentation", "Pair", "Work", "entry_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An entry made by mix and match that is still to be checked."""
+
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Extends the pool to ``size`` entries: ``make`` turns the metadata found and a number into so many more."""
+
+    size: int
+    make: Callable[[Sequence[Metadata], int], Iterable[Metadata]]
+    checked: bool = False
+
+
+def entry_of(seed: Seed, metadata: Metadata | None = None) -> Entry:
+    """The entry of a seed; its id does not depend on the metadata."""
+    identity = digest("entry", seed.number, seed.instruction)
+    return Entry(seed.number, identity, metadata or Metadata("", ()), seed.id)
+
+
+class Work:
+    """Feeds a pipeline with seeds, pairs and units, and is told what became of each entry.
+
+    ``items`` are seeds to encode, or entries where metadata is given. ``done`` knows the ids that are on record as
+    failed: those are not tried again.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Seed | Entry],
+        wanted: Wanted,
+        augmentation: Augmentation | None = None,
+        done: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._items = items
+        self._wanted = wanted
+        self._augmentation = augmentation
+        self._done = done
+        self._increments = wanted.increments()
+        self._taken = 0  # instructions that round 0 accounts for
+        self._pool: dict[int, Metadata] = {}
+        self._book = _EntryBook()
+        self._due: deque[Unit] = deque()
+        self._unknown = 0
+        self._read = self._mixed = self._failed = self._dropped = self._entries = self._units = 0
+        self._all_known = asyncio.Event()
+
+    async def units(self) -> AsyncIterator[Seed | Pair | Unit]:
+        """What enters the pipeline, in order."""
+        with self._book:
+            for item in self._items:
+                self._read += 1
+                for work in self._enter(item):
+                    yield work
+            await self._known()
+            for extra in self._augmented():
+                self._mixed += 1
+                for work in self._enter(extra):
+                    yield work
+            await self._known()
+            for unit in self._take_due():
+                yield unit
+            for unit in self._further_rounds():
+                yield unit
+
+    def known(self, entry: Entry) -> list[Unit]:
+        """Its metadata is known, or its pair was found reasonable: the units that follow at once."""
+        self._settle()
+        return self._first_units(entry)
+
+    def lost(self, entry: Entry) -> None:
+        """It failed: further rounds go without it."""
+        self._settle()
+        self._book.lose(entry.number)
+        self._failed += 1
+
+    def dropped(self, entry: Entry) -> list[Unit]:
+        """Its pair was found unreasonable: no unit follows."""
+        self._settle()
+        self._book.lose(entry.number)
+        self._dropped += 1
+        return []
+
+    def counts(self) -> dict[str, int]:
+        """What became of the input so far."""
+        return {
+            "input": self._read,
+            "augmented": self._mixed,
+            "pairs_dropped": self._dropped,
+            "entries_failed": self._failed,
+            "entries": self._entries,
+            "units": self._units,
+        }
+
+    def _enter(self, item: Seed | Pair | Entry) -> Iterator[Seed | Pair | Unit]:
+        entry = _entry(item)
+        if self._done(entry.id):
+            self._book.lose(entry.number)
+            self._failed += 1
+        elif isinstance(item, Entry):
+            yield from self._first_units(item)
+        else:
+            self._unknown += 1
+            yield item
+        yield from self._take_due()
+
+    def _first_units(self, entry: Entry) -> list[Unit]:
+        self._entries += 1
+        if self._augmentation is not None and len(self._pool) <= self._augmentation.size:
+            self._pool[entry.number] = entry.metadata
+        if self._wanted.per_entry:
+            sizes = draws(self._wanted.per_entry, self._wanted.per_call)
+            units = self._not_done(Unit(entry, i, size, size) for i, size in enumerate(sizes))
+            self._due.extend(units[1:])
+            return units[:1]
+        self._book.add(entry)
+        first = self._round_0()
+        keep = first.keep(entry.number)
+        self._taken += keep
+        return self._not_done([Unit(entry, 0, first.count, keep)])
+
+    def _round_0(self) -> Round:
+        size = self._augmentation.size if self._augmentation else 0
+        entries = max(self._wanted.entries, size)
+        return Round(self._increments[0], entries, self._wanted.per_call)
+
+    def _not_done(self, units: Iterable[Unit]) -> list[Unit]:
+        wanted = [unit for unit in units if unit.keep]
+        self._units += len(wanted)
+        return [unit for unit in wanted if not self._done(unit.id)]
+
+    def _take_due(self) -> Iterator[Unit]:
+        while self._due:
+            yield self._due.popleft()
+
+    def _augmented(self) -> Iterator[Entry | Pair]:
+        if self._augmentation is None or self._read >= self._augmentation.size:
+            return
+        found = [self._pool[number] for number in sorted(self._pool)]
+        made = self._augmentation.make(found, self._augmentation.size - self._read)
+        for number, metadata in enumerate(made, self._read):
+            identity = digest("pair", number, metadata.use_case, *metadata.skills)
+            entry = Entry(number, identity, metadata)
+            yield Pair(entry) if self._augmentation.checked else entry
+
+    def _further_rounds(self) -> Iterator[Unit]:
+        draw = 0
+        for index, increment in enumerate(self._increments):
+            left = increment - (self._taken if index == 0 else 0)
+            while left > 0 and self._book.count:
+                draw += 1
+                this = Round(left, self._book.count, self._wanted.per_call)
+                for entry in self._book:
+                    keep = this.keep(self._book.rank(entry))
+                    yield from self._not_done([Unit(entry, draw, this.count, keep)])
+                left -= this.count * this.entries
+
+    async def _known(self) -> None:
+        if self._unknown:
+            self._all_known.clear()
+            await self._all_known.wait()
+
+    def _settle(self) -> None:
+        self._unknown -= 1
+        if not self._unknown:
+            self._all_known.set()
+
+
+def _entry(item: Seed | Pair | Entry) -> Entry:
+    if isinstance(item, Seed):
+        return entry_of(item)
+    return item.entry if isinstance(item, Pair) else item
+
+
+class _EntryBook:
+    """The entries that exist, on disk in order of arrival, and the numbers of those that do not."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._missing: list[int] = []
+        self._file: IO[str] = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it is one itself
+
+    def __enter__(self) -> _EntryBook:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, entry: Entry) -> None:
+        if self._file.closed:  # the run is being drained: nothing will be read back
+            return
+        self.count += 1
+        row = (
+            entry.number,
+            entry.id,
+            entry.metadata.use_case,
+            entry.metadata.skills,
+            entry.seed_id,
+        )
+        self._file.write(json.dumps(row) + "\n")
+
+    def lose(self, number: int) -> None:
+        insort(self._missing, number)
+
+    def rank(self, entry: Entry) -> int:
+        """Its place among the entries that exist, from 0."""
+        return entry.number - bisect_left(self._missing, entry.number)
+
+    def __iter__(self) -> Iterator[Entry]:
+        self._file.seek(0)
+        for line in self._file:
+            number, identity, use_case, skills, seed_id = json.loads(line)
+            yield Entry(number, identity, Metadata(use_case, tuple(skills)), seed_id)

@@ -1,0 +1,210 @@
+"""What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+from rich.console import Console, ConsoleRenderable, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from codeclm.engine.events import PipelineStatistics
+
+__all__ = ["LiveView", "NoView", "PlainView", "Snapshot", "View", "choose_view"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment. ``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json."""
+
+    wanted: int
+    elapsed_s: float
+    outcomes: Mapping[str, Any]
+    calls: Mapping[str, int]
+    pipeline: PipelineStatistics
+
+    @property
+    def finished(self) -> int:
+        """Instructions with an outcome."""
+        return sum(self.outcomes[fate] for fate in ("selected", "discarded", "failed"))
+
+
+class View(Protocol):
+    """Shows snapshots while its block lasts."""
+
+    interval_s: float
+
+    def __enter__(self) -> View: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show the run as it is now."""
+        ...
+
+    def say(self, line: str) -> None:
+        """Tell the person something."""
+        ...
+
+
+class NoView:
+    """Shows nothing."""
+
+    interval_s = 1.0
+
+    def __enter__(self) -> NoView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, snapshot: Snapshot) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        pass
+
+
+class PlainView(NoView):
+    """A line every few seconds: for logs and dumb terminals."""
+
+    interval_s = 1.0
+
+    def __init__(
+        self,
+        print_line: Callable[[str], None],
+        every_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._print = print_line
+        self._every_s = every_s
+        self._clock = clock
+        self._rate = _Rate(clock)
+        self._next_s = clock() + every_s
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._rate.add(snapshot)
+        if self._clock() >= self._next_s:
+            self._next_s = self._clock() + self._every_s
+            self._print(f"{_clock_time(snapshot.elapsed_s)}  {headline(snapshot, self._rate)}")
+
+    def say(self, line: str) -> None:
+        self._print(line)
+
+
+class LiveView:
+    """A table that stays in place: a row a stage, then calls, cache hits, selections and the time left."""
+
+    interval_s = 0.25
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._live = Live(console=console, refresh_per_second=4, transient=True)
+        self._rate = _Rate(clock)
+
+    def __enter__(self) -> LiveView:
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, snapshot: Snapshot) -> None:
+        self._rate.add(snapshot)
+        self._live.update(self._render(snapshot))
+
+    def say(self, line: str) -> None:
+        self._console.print(line, markup=False, highlight=False)
+
+    def _render(self, snapshot: Snapshot) -> Group:
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        table.add_column("stage")
+        for name in ("waiting", "working", "done", "failed"):
+            table.add_column(name, justify="right")
+        for stage in snapshot.pipeline.stages:
+            counts = (stage.waiting, stage.working, stage.done, stage.failed)
+            table.add_row(stage.name, *(f"{count:,}" for count in counts))
+        lines: list[ConsoleRenderable] = [table, Text(headline(snapshot, self._rate))]
+        if snapshot.wanted:
+            lines.append(ProgressBar(snapshot.wanted, min(snapshot.finished, snapshot.wanted)))
+        return Group(*lines)
+
+
+def choose_view(console: Console) -> View:
+    """The live table on a terminal that can show it, else plain lines."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LiveView(console)
+    return PlainView(
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+    )
+
+
+def headline(snapshot: Snapshot, rate: _Rate) -> str:
+    """The run in one line."""
+    outcomes, calls = snapshot.outcomes, snapshot.calls
+    of_wanted = f" of {snapshot.wanted:,}" if snapshot.wanted else ""
+    parts = [
+        f"{snapshot.finished:,}{of_wanted} instructions",
+        f"{outcomes['selected']:,} selected",
+        f"{outcomes['failed']:,} failed",
+        f"{calls.get('calls', 0):,} calls ({rate.calls_per_s:,.0f}/s)",
+        f"{calls.get('cache_hits', 0):,} cache hits",
+    ]
+    left_s = rate.left_s(snapshot)
+    if left_s is not None:
+        parts.append(f"{_clock_time(left_s)} left")
+    return ", ".join(parts)
+
+
+class _Rate:
+    """Speed over the last half minute."""
+
+    WINDOW_S = 30.0
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._points: list[tuple[float, int, int]] = []
+
+    def add(self, snapshot: Snapshot) -> None:
+        now = self._clock()
+        self._points.append((now, snapshot.calls.get("calls", 0), snapshot.finished))
+        while self._points[0][0] < now - self.WINDOW_S:
+            del self._points[0]
+
+    @property
+    def calls_per_s(self) -> float:
+        return self._slope(1)
+
+    def left_s(self, snapshot: Snapshot) -> float | None:
+        speed = self._slope(2)
+        if not snapshot.wanted or not speed:
+            return None
+        return max(0.0, (snapshot.wanted - snapshot.finished) / speed)
+
+    def _slope(self, column: int) -> float:
+        if len(self._points) < 2:
+            return 0.0
+        first, last = self._points[0], self._points[-1]
+        return (last[column] - first[column]) / max(last[0] - first[0], 1e-9)
+
+
+def _clock_time(duration_s: float) -> str:
+    minutes, seconds = divmod(round(duration_s), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

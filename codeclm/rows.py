@@ -1,0 +1,117 @@
+"""Outcomes as rows: what a line of selected.jsonl, discarded.jsonl and failed.jsonl holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from codeclm.engine.stage import Failed
+from codeclm.methods.work import Pair, entry_of
+from codeclm.records import (
+    Again,
+    Comparison,
+    Draft,
+    Entry,
+    Example,
+    Rejection,
+    Seed,
+    Unit,
+    Verdict,
+)
+
+__all__ = ["Row", "example_row", "failure_row", "rejection_row"]
+
+Row = dict[str, Any]
+
+
+def example_row(example: Example) -> Row:
+    """A selected pair; ``gap`` and ``scores`` are None where nothing was filtered."""
+    comparison = example.comparison
+    response = comparison.strong if example.responder == "strong" else comparison.target
+    return {
+        "id": comparison.draft.id,
+        "instruction": comparison.draft.instruction,
+        "response": response,
+        "responder": example.responder,
+        **_lineage(comparison, example.verdict),
+    }
+
+
+def rejection_row(rejection: Rejection) -> Row:
+    """A discarded instruction, with its reason."""
+    comparison = rejection.verdict.comparison
+    return {
+        "id": comparison.draft.id,
+        "instruction": comparison.draft.instruction,
+        "reason": rejection.reason,
+        **_lineage(comparison, rejection.verdict),
+    }
+
+
+def failure_row(failed: Failed) -> Row:
+    """An item that a stage could not finish: an entry, a unit of work or an instruction."""
+    entry, identity, draft = _failed_item(failed.item)
+    row: Row = {
+        "id": identity,
+        "stage": failed.stage,
+        "reason": f"{type(failed.error).__name__}: {failed.error}",
+        "raw": failed.error.raw,
+        "seed_id": entry.seed_id,
+    }
+    if draft is not None:
+        row |= {"instruction": draft.instruction, "iteration": draft.iteration}
+    return row
+
+
+def _lineage(comparison: Comparison, verdict: Verdict | None) -> Row:
+    draft = comparison.draft
+    return {
+        "use_case": draft.entry.metadata.use_case,
+        "skills": draft.entry.metadata.skills,
+        "iteration": draft.iteration,
+        "gap": verdict and verdict.gap,
+        "scores": verdict and _scores(verdict),
+        "seed_id": draft.entry.seed_id,
+        "actions": draft.actions,
+        "strong_response": comparison.strong,
+        "target_response": comparison.target,
+        "history": [
+            {
+                "instruction": earlier.comparison.draft.instruction,
+                "gap": earlier.gap,
+                "scores": _scores(earlier),
+            }
+            for earlier in reversed([*_earlier(draft)])
+        ],
+    }
+
+
+def _scores(verdict: Verdict) -> Row:
+    return {"strong": verdict.strong_scores, "target": verdict.target_scores}
+
+
+def _earlier(draft: Draft) -> Iterator[Verdict]:
+    """The verdicts that sent an instruction round again, the latest first."""
+    while draft.previous is not None:
+        yield draft.previous
+        draft = draft.previous.comparison.draft
+
+
+def _failed_item(item: object) -> tuple[Entry, str, Draft | None]:
+    match item:
+        case Seed():
+            entry = entry_of(item)
+            return entry, entry.id, None
+        case Pair(entry):
+            return entry, entry.id, None
+        case Unit():
+            return item.entry, item.id, None
+        case Verdict():
+            draft = item.comparison.draft
+        case Draft():
+            draft = item
+        case Again() | Comparison():
+            draft = item.draft
+        case _:
+            raise TypeError(f"a {type(item).__name__} has no row")
+    return draft.entry, draft.id, draft

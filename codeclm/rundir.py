@@ -1,0 +1,118 @@
+"""A run directory: its lock, its settings, its summary; files replaced whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from codeclm.errors import UsageError
+
+__all__ = ["RunDirectory", "read_json", "replace_file"]
+
+
+class RunDirectory:
+    """Exclusive use of ``path`` while the block lasts; created (0700) if it is not there.
+
+    Raises UsageError where the directory is another run's at this moment, holds other things, or cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> RunDirectory:
+        check_ours(self.path)
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be written ({error.strerror})") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self._lock, 200, 0).decode("utf-8", "replace").strip()
+            os.close(self._lock)
+            raise UsageError(
+                f"{self.path}: another run is using it ({holder or 'unknown process'}); "
+                "wait for it, or give another -o"
+            ) from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+
+    def settings(self) -> dict[str, Any] | None:
+        """What an earlier session stored; None where there was none."""
+        return read_json(self.path / "settings.json")
+
+    def write_settings(self, settings: Mapping[str, Any]) -> None:
+        """Store the settings of the run and their hash."""
+        data = _pretty(settings)
+        digest = hashlib.sha256(data).hexdigest()
+        replace_file(self.path / "settings.json", [data])
+        replace_file(self.path / "settings.sha256", [digest.encode() + b"\n"])
+
+    def summary(self) -> dict[str, Any] | None:
+        """The summary on file; None where there is none."""
+        return read_json(self.path / "summary.json")
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Store the summary."""
+        replace_file(self.path / "summary.json", [_pretty(summary)])
+
+
+def check_ours(path: Path) -> None:
+    """Raises UsageError where ``path`` is no directory, or one with content that is no run's."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: not a directory; give another -o")
+    try:
+        names = {entry.name for entry in path.iterdir()} if path.exists() else set()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    if names - {"run.lock", "seeds.jsonl"} and "settings.json" not in names:
+        raise UsageError(f"{path}: not empty and not a run's directory; give a new or empty one")
+
+
+def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
+    """Write ``path`` whole or not at all: beside it, synced, then renamed over it."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        with beside.open("wb") as file:
+            os.chmod(beside, 0o600)
+            file.writelines(chunks)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in ``path``; None where there is no file. Raises UsageError where it is no object."""
+    try:
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}: not an object")
+    return value
+
+
+def _pretty(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False).encode() + b"\n"

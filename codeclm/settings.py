@@ -1,0 +1,196 @@
+"""What a run is told: a YAML file, flags over it, checked and resolved. Keys never come near it, only their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from codeclm.errors import UsageError
+from codeclm.methods.options import CodecLMOptions
+
+__all__ = ["ModelSettings", "ModelsSettings", "Settings", "difference", "load_settings"]
+
+MAX_FILE_BYTES = 1 << 20
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelSettings(_Strict):
+    """One model: what it is called, where its key is, what its endpoint allows, how it is sampled."""
+
+    model: str = Field(min_length=1)
+    api_key_env: str | None = None
+    requests_per_minute: float | None = Field(None, gt=0)
+    tokens_per_minute: int | None = Field(None, gt=0)
+    max_in_flight: int = Field(64, ge=1, le=20_000)
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_tokens: int | None = Field(None, ge=1)
+    send_seed: bool = False
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    timeout_s: float = Field(600, gt=0)
+    attempts: int = Field(5, ge=1, le=100)
+
+
+class ModelsSettings(_Strict):
+    """The three parties; ``judge`` is the strong model where none is given."""
+
+    strong: ModelSettings
+    target: ModelSettings
+    judge: ModelSettings | None = None
+
+
+class Settings(_Strict):
+    """Everything that says what a run makes and how.
+
+    ``seed`` is the run's seed: another one draws another dataset from the same seeds. ``units_in_flight`` is how many
+    units of work are under way at once; None derives it from the models' ``max_in_flight``.
+    """
+
+    models: ModelsSettings | None = None
+    method: CodecLMOptions = Field(default_factory=CodecLMOptions)
+    seed: int = 0
+    prompts: Path | None = None
+    cache: Path | None = None
+    units_in_flight: int | None = Field(None, ge=1, le=100_000)
+
+    def decisive(self) -> dict[str, Any]:
+        """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
+        tree = self.model_dump(mode="json", exclude={"prompts", "cache", "units_in_flight"})
+        flat = _flat(tree)
+        return {name: value for name, value in flat.items() if name.split(".")[-1] not in _FREE}
+
+    def stored(self) -> dict[str, Any]:
+        """The whole of it as plain data, to be kept beside the dataset."""
+        return self.model_dump(mode="json")
+
+
+# May change between two runs on one directory: the answers stay the same.
+_FREE = frozenset(
+    {"api_key_env", "attempts", "max_in_flight", "requests_per_minute", "timeout_s"}
+    | {"tokens_per_minute"}
+)
+
+
+def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """The settings of ``file`` with ``flags`` (nested like the file, None where not given) over them.
+
+    Raises UsageError: one line that names the file, the setting and what is wrong with it.
+    """
+    tree = _read_yaml(file) if file else {}
+    where = str(file) if file else "settings"
+    merged = _merged(tree, flags)
+    _check_models(merged, where)
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {_explain(error)}") from None
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Lines that say which settings differ between two flat trees, as ``name: old -> new``."""
+    names = sorted({*old, *new})
+    return [
+        f"{name}: {old.get(name)!r} -> {new.get(name)!r}"
+        for name in names
+        if old.get(name) != new.get(name)
+    ]
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """Safe YAML without aliases: a short file cannot unfold into a huge one; no key twice."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not supported")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [key.value for key, _ in node.value]
+        for name in names:
+            if names.count(name) > 1:
+                raise yaml.YAMLError(f"{name!r} is given twice (line {node.start_mark.line + 1})")
+        return super().construct_mapping(node, deep)
+
+
+def _read_yaml(file: Path) -> dict[str, Any]:
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            raise UsageError(f"{file}: larger than {MAX_FILE_BYTES >> 20} MB; no settings file")
+        tree = yaml.load(file.read_bytes().decode("utf-8-sig"), Loader=_PlainLoader)  # noqa: S506
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise UsageError(f"{file}: not a mapping of settings (models:, method:, ...)")
+    return tree
+
+
+def _merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(tree)
+    for name, value in flags.items():
+        if isinstance(value, Mapping):
+            below = result.get(name)
+            result[name] = _merged(below if isinstance(below, Mapping) else {}, value)
+            if not result[name]:
+                del result[name]
+        elif value is not None:
+            result[name] = value
+    return result
+
+
+def _check_models(tree: Mapping[str, Any], where: str) -> None:
+    models = tree.get("models") or {}
+    for party in ("strong", "target"):
+        if isinstance(models, Mapping) and not models.get(party):
+            raise UsageError(
+                f"{where}: no {party} model; give --{party} PROVIDER:MODEL[@BASE_URL] or "
+                f"models: {party}: model: in a --config file"
+            )
+
+
+_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem, as one line."""
+    problems = error.errors(include_url=False)
+    misspelt = [one for one in problems if one["type"] in _UNKNOWN]
+    problem = (misspelt or problems)[0]
+    path = [str(part) for part in problem["loc"]]
+    name = ".".join(path) or "settings"
+    if misspelt:
+        known = _known_names(path[:-1])
+        near = get_close_matches(path[-1], known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        return f"unknown setting {name!r}; {hint}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{name}: {message[:1].lower()}{message[1:]}"
+
+
+def _known_names(path: list[str]) -> list[str]:
+    if path[:1] == ["models"]:
+        owner: Any = ModelSettings if len(path) > 1 else ModelsSettings
+        return sorted(owner.model_fields)
+    if path[:1] == ["method"]:
+        return sorted(CodecLMOptions.__dataclass_fields__)
+    return sorted(Settings.model_fields)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat

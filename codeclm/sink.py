@@ -1,0 +1,126 @@
+"""Where outcomes go: three append-only files while running, one sorted dataset at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from codeclm.engine.stage import Failed
+from codeclm.lines import LinesFile
+from codeclm.records import Example, Rejection
+from codeclm.rows import Row, example_row, failure_row, rejection_row
+from codeclm.rundir import replace_file
+
+__all__ = ["Sink"]
+
+INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
+"""Stages in which what fails is an instruction; before them it is a seed, a pair or a unit of work."""
+
+
+class Sink:
+    """Records each outcome once, in ``directory``; knows what is on record from earlier sessions.
+
+    ``tally`` counts rows by (file, responder or stage, iteration).
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._dataset = directory / "dataset.jsonl"
+        self._files: dict[str, LinesFile] = {}
+        self.tally: Counter[tuple[str, str, int]] = Counter()
+        self._ids: set[str] = set()
+        try:
+            for name in ("selected", "discarded", "failed"):
+                self._files[name] = LinesFile(directory / f"{name}.jsonl")
+                for row in self._files[name].rows():
+                    self._count(name, row)
+        except BaseException:
+            self.close()
+            raise
+
+    def __contains__(self, identity: str) -> bool:
+        """Whether the seed, unit or instruction of this id has its outcome on record."""
+        return identity in self._ids
+
+    def write(self, outcome: object) -> None:
+        """Append the row of ``outcome``, unless its id is on record."""
+        name, row = _row(outcome)
+        if row["id"] not in self._ids:
+            self._files[name].append(row)
+            self._count(name, row)
+
+    def sync(self) -> None:
+        """Have the disk hold every row. Blocks."""
+        for file in self._files.values():
+            file.sync()
+
+    def write_dataset(self) -> Path:
+        """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all."""
+        with self._files["selected"].path.open("rb") as file:
+            places = sorted(self._places())
+
+            def lines() -> Iterator[bytes]:
+                for _, offset in places:
+                    file.seek(offset)
+                    yield file.readline()
+
+            replace_file(self._dataset, lines())
+        return self._dataset
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+
+    def _places(self) -> Iterator[tuple[str, int]]:
+        seen: set[str] = set()
+        with self._files["selected"].path.open("rb") as file:
+            offset = 0
+            for row, line in zip(self._files["selected"].rows(), file, strict=True):
+                if row["id"] not in seen:
+                    seen.add(row["id"])
+                    yield row["id"], offset
+                offset += len(line)
+
+    def _count(self, name: str, row: Row) -> None:
+        if row["id"] not in self._ids:
+            self._ids.add(row["id"])
+            kind = str(row.get("stage") or row.get("responder") or "")
+            self.tally[name, kind, int(row.get("iteration") or 0)] += 1
+
+    def counts(self) -> dict[str, Any]:
+        """Outcomes so far: instructions by fate, selections by iteration and winner, failures by stage."""
+        fates: Counter[str] = Counter()
+        by_iteration: Counter[int] = Counter()
+        by_responder: Counter[str] = Counter()
+        by_stage: Counter[str] = Counter()
+        for (name, kind, iteration), number in self.tally.items():
+            if name == "failed":
+                by_stage[kind] += number
+                fates["failed"] += number if kind in INSTRUCTION_STAGES else 0
+            else:
+                fates[name] += number
+            if name == "selected":
+                by_iteration[iteration] += number
+                by_responder[kind] += number
+        return {
+            "selected": fates["selected"],
+            "discarded": fates["discarded"],
+            "failed": fates["failed"],
+            "selected_by_iteration": {str(key): by_iteration[key] for key in sorted(by_iteration)},
+            "selected_by_responder": dict(sorted(by_responder.items())),
+            "failed_by_stage": dict(sorted(by_stage.items())),
+        }
+
+
+def _row(outcome: object) -> tuple[str, Row]:
+    match outcome:
+        case Example():
+            return "selected", example_row(outcome)
+        case Rejection():
+            return "discarded", rejection_row(outcome)
+        case Failed():
+            return "failed", failure_row(outcome)
+    raise TypeError(f"{type(outcome).__name__} is no outcome")

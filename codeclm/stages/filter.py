@@ -1,0 +1,37 @@
+"""Contrastive Filtering: keep what the two models differ on most (section 3.4 of the paper). No model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codeclm.records import Again, Example, Rejection, Verdict
+
+__all__ = ["Filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Verdict -> Example where the gap exceeds ``theta``, else Again, after ``iterations`` Rejection.
+
+    The winner responds: strong above theta, target below -theta. The basic instruction is iteration 1.
+    """
+
+    theta: float
+    iterations: int
+
+    async def __call__(self, verdict: Verdict) -> Sequence[Example | Again | Rejection]:
+        return [self.decide(verdict)]
+
+    def decide(self, verdict: Verdict) -> Example | Again | Rejection:
+        """What becomes of ``verdict``."""
+        comparison, gap = verdict.comparison, verdict.gap
+        if gap > self.theta:
+            return Example(comparison, "strong", verdict)
+        if gap < -self.theta:
+            if comparison.target_cut_off:
+                return Rejection(verdict, "the target response wins but was cut off")
+            return Example(comparison, "target", verdict)
+        if comparison.draft.iteration < self.iterations:
+            return Again(comparison.draft, verdict)
+        return Rejection(verdict, f"gap within {self.theta:g} after {self.iterations} iterations")

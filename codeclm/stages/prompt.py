@@ -1,0 +1,130 @@
+"""A question to a model: template, sampling, parser, and a new draw where the answer cannot be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from jinja2 import StrictUndefined, TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from codeclm.errors import ParseError, UsageError
+from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
+
+__all__ = ["CUT_OFF", "Question", "Sampling", "Template"]
+
+T = TypeVar("T")
+
+CUT_OFF = frozenset({"length", "max_tokens", "model_length"})
+"""Finish reasons of an answer that ends where its tokens ran out."""
+
+# What models write is only ever a value here, never a template; templates come from the user and are sandboxed.
+_JINJA = ImmutableSandboxedEnvironment(
+    undefined=StrictUndefined, autoescape=False, lstrip_blocks=True
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A prompt with variables: all of ``requires`` must occur, those of ``allows`` may.
+
+    Raises UsageError, naming ``origin`` and the line, where ``text`` is no such template.
+    """
+
+    name: str
+    text: str
+    requires: frozenset[str]
+    allows: frozenset[str] = frozenset()
+    origin: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            used = meta.find_undeclared_variables(_JINJA.parse(self.text))
+        except TemplateError as error:
+            line = getattr(error, "lineno", None) or 1
+            raise UsageError(f"{self._where}: line {line}: {error}") from None
+        for variable in sorted(used - self.variables):
+            known = sorted(self.variables)
+            near = get_close_matches(variable, known, 1) or [", ".join(known)]
+            raise UsageError(
+                f"{self._where}: unknown variable {variable!r}; did you mean {near[0]}?"
+            )
+        for variable in sorted(self.requires - used):
+            raise UsageError(
+                f"{self._where}: the variable {variable!r} is missing; add {{{{ {variable} }}}}"
+            )
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """All that the template may use."""
+        return self.requires | self.allows
+
+    @property
+    def _where(self) -> str:
+        return self.origin or f"prompt {self.name}"
+
+    @cached_property
+    def _render(self) -> Callable[..., str]:
+        return _JINJA.from_string(self.text).render
+
+    def render(self, variables: Mapping[str, object]) -> str:
+        """The prompt with ``variables`` filled in; those of ``allows`` that are absent are empty."""
+        try:
+            return self._render({**dict.fromkeys(self.allows), **variables}).strip()
+        except TemplateError as error:
+            raise UsageError(f"{self._where}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model is asked: temperature, at most ``max_tokens`` generated, lower ``priority`` first."""
+
+    temperature: float | None
+    max_tokens: int | None
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class Question(Generic[T]):
+    """Asks ``model`` and reads its answer with ``parse`` (text to value, raises ParseError).
+
+    ``constants`` are variables that are the same each time. An answer that cannot be read, or was cut off, is asked
+    for again as a new draw, ``redraws`` times at most.
+    """
+
+    template: Template
+    model: ChatModel
+    parse: Callable[[str], T]
+    sampling: Sampling
+    redraws: int = 2
+    constants: Mapping[str, object] = field(default_factory=dict)
+
+    async def ask(self, variables: Mapping[str, object], *, draw: int = 0) -> T:
+        """The parsed answer. Raises ParseError with the last raw text, or what the model raises."""
+        prompt = self.template.render({**self.constants, **variables})
+        for attempt in range(self.redraws + 1):
+            completion = await self.model.complete(self._request(prompt, draw + attempt))
+            try:
+                return self._read(completion)
+            except ParseError as error:
+                unread = error
+        answers = "1 answer" if not self.redraws else f"{self.redraws + 1} answers"
+        raise ParseError(f"{unread} ({answers})", unread.raw)
+
+    def _request(self, prompt: str, draw: int) -> ChatRequest:
+        return ChatRequest(
+            messages=(Message("user", prompt),),
+            temperature=self.sampling.temperature,
+            max_tokens=self.sampling.max_tokens,
+            draw=draw,
+            stage=self.template.name,
+            priority=self.sampling.priority,
+        )
+
+    def _read(self, completion: Completion) -> T:
+        if completion.finish_reason in CUT_OFF:
+            raise ParseError("the answer was cut off at its token limit", completion.text)
+        return self.parse(completion.text)

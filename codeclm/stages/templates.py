@@ -1,0 +1,56 @@
+"""The prompts of the method by name, and how a directory of the user's own replaces any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from codeclm.errors import UsageError
+from codeclm.stages import augment, decode, encode, improve, judge, rubrics
+from codeclm.stages.prompt import Template
+
+__all__ = ["load_templates"]
+
+
+def _default(name: str, text: str, requires: str, allows: str = "") -> Template:
+    return Template(name, text, frozenset(requires.split()), frozenset(allows.split()))
+
+
+_DEFAULTS = {
+    template.name: template
+    for template in (
+        _default("encode", encode.TEMPLATE, "instruction", "language use_cases skills"),
+        _default("pairs", augment.TEMPLATE, "use_case skills"),
+        _default("decode", decode.TEMPLATE, "use_case skills count", "language"),
+        _default("rubrics", rubrics.TEMPLATE, "use_case skills count", "language"),
+        _default("improve", improve.TEMPLATE, "action instruction", "language"),
+        _default("judge", judge.TEMPLATE, "instruction first_response second_response", "scale"),
+    )
+}
+
+
+def load_templates(directory: Path | None = None) -> Mapping[str, Template]:
+    """The default prompts, with those that ``directory`` holds as ``NAME.jinja`` in their place.
+
+    Raises UsageError: no such directory, a name that is no prompt's, unknown or missing variables.
+    """
+    if directory is None:
+        return _DEFAULTS
+    if not directory.is_dir():
+        raise UsageError(f"{directory}: no such directory of prompts")
+    found = {path.stem: path for path in sorted(directory.glob("*.jinja"))}
+    for name, path in found.items():
+        if name not in _DEFAULTS:
+            near = get_close_matches(name, _DEFAULTS, 1) or [", ".join(_DEFAULTS)]
+            raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
+    return {**_DEFAULTS, **{name: _read(path) for name, path in found.items()}}
+
+
+def _read(path: Path) -> Template:
+    default = _DEFAULTS[path.stem]
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read ({error})") from None
+    return Template(path.stem, text, default.requires, default.allows, origin=str(path))

@@ -1,0 +1,80 @@
+"""The public door: examples as they come, without a run directory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from pathlib import Path
+
+from codeclm.assembly import make_job, open_parties
+from codeclm.engine.events import Observer
+from codeclm.engine.pipeline import Run
+from codeclm.errors import UsageError
+from codeclm.llm.cache import CachedModel
+from codeclm.llm.providers import Models
+from codeclm.llm.store import AnswerStore, MemoryStore, Store
+from codeclm.methods.job import Parties, Party
+from codeclm.records import Example
+from codeclm.seeds import SeedFile, SeedList, Source
+from codeclm.settings import Settings
+from codeclm.stages.templates import load_templates
+
+__all__ = ["synthesize"]
+
+
+@asynccontextmanager
+async def synthesize(
+    seeds: Path | Iterable[str] | Source,
+    settings: Settings,
+    *,
+    parties: Parties | None = None,
+    observers: Sequence[Observer] = (),
+) -> AsyncIterator[AsyncIterator[Example]]:
+    """Run the method over ``seeds`` (a file, instructions, or another source) and hand out its examples.
+
+    Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own instead
+    of ``settings.models``; they get the same cache. ``observers`` are told the engine's and the models' events.
+
+        async with synthesize(Path("seeds.jsonl"), settings) as examples:
+            async for example in examples:
+                ...
+
+    Leaving the block cancels what is under way. Raises UsageError for input or settings that must be mended, RunStopped
+    where an endpoint refuses to go on.
+    """
+    source = _source(seeds)
+    tally = None if settings.method.total is None else source.tally()
+
+    def tell(event: object) -> None:
+        for observer in observers:
+            observer(event)
+
+    async with AsyncExitStack() as stack:
+        store: Store = MemoryStore()
+        if settings.cache is not None:
+            store = await stack.enter_async_context(AnswerStore(settings.cache, on_event=tell))
+        if parties is not None:
+            opened = _cached(parties, store, tell)
+        elif settings.models is not None:
+            models = await stack.enter_async_context(Models(store, on_event=tell))
+            opened = open_parties(models, settings.models)
+        else:
+            raise UsageError("settings: no models; give settings.models, or parties")
+        job = make_job(source, tally, settings, opened, load_templates(settings.prompts))
+        run = await stack.enter_async_context(job.pipeline.open(job.source, observers))
+        async with aclosing(_examples(run)) as examples:
+            yield examples
+
+
+async def _examples(run: Run) -> AsyncIterator[Example]:
+    async for outcome in run:
+        if isinstance(outcome, Example):
+            yield outcome
+
+
+def _source(seeds: Path | Iterable[str] | Source) -> Source:
+    if isinstance(seeds, Path):
+        return SeedFile(seeds)
+    if isinstance(seeds, str):
+        raise UsageError(f"seeds: {seeds!r} is a text; give a Path, or a list of instructions")
+    return seeds if isinstance(seeds, Source) else SeedList(tuple(seeds))

@@ -1,0 +1,148 @@
+"""Where outcomes go: each once, counted, sorted at the end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from codeclm.engine.stage import Failed
+from codeclm.errors import ParseError
+from codeclm.methods.work import Pair, entry_of
+from codeclm.records import (
+    Again,
+    Comparison,
+    Draft,
+    Entry,
+    Example,
+    Metadata,
+    Rejection,
+    Seed,
+    Unit,
+    Verdict,
+)
+from codeclm.sink import Sink
+
+SEED = Seed(0, "evol_1", "Sing a song")
+ENTRY = entry_of(SEED, Metadata("music", ("rhythm", "rhyme")))
+
+
+def verdict(identity: str, strong: float, target: float, iteration: int = 1) -> Verdict:
+    previous = verdict(identity, 5, 5, iteration - 1) if iteration > 1 else None
+    actions = tuple(f"action {n}" for n in range(1, iteration))
+    draft = Draft(identity, ENTRY, f"text {identity} {iteration}", iteration, actions, previous)
+    return Verdict(Comparison(draft, "S", "T"), (strong, strong), (target, target))
+
+
+def selected(identity: str, iteration: int = 1) -> Example:
+    one = verdict(identity, 9, 4, iteration)
+    return Example(one.comparison, "strong", one)
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_selected_row_has_all_that_is_promised(tmp_path: Path) -> None:
+    """The fields of dataset.jsonl, with the history of an instruction that went round."""
+    sink = Sink(tmp_path)
+    sink.write(selected("a", iteration=3))
+    assert rows(sink.write_dataset()) == [
+        {
+            "id": "a",
+            "instruction": "text a 3",
+            "response": "S",
+            "responder": "strong",
+            "use_case": "music",
+            "skills": ["rhythm", "rhyme"],
+            "iteration": 3,
+            "gap": 5.0,
+            "scores": {"strong": [9, 9], "target": [4, 4]},
+            "seed_id": "evol_1",
+            "actions": ["action 1", "action 2"],
+            "strong_response": "S",
+            "target_response": "T",
+            "history": [
+                {
+                    "instruction": f"text a {n}",
+                    "gap": 0.0,
+                    "scores": {"strong": [5, 5], "target": [5, 5]},
+                }
+                for n in (1, 2)
+            ],
+        }
+    ]
+    sink.close()
+
+
+def test_the_dataset_is_sorted_and_each_id_is_there_once(tmp_path: Path) -> None:
+    """Order of arrival and repeated writes do not show."""
+    sink = Sink(tmp_path)
+    for identity in "cabcab":
+        sink.write(selected(identity))
+    assert [row["id"] for row in rows(sink.write_dataset())] == ["a", "b", "c"]
+    assert len(rows(tmp_path / "selected.jsonl")) == 3
+    sink.close()
+
+
+def test_a_later_session_knows_what_is_on_record(tmp_path: Path) -> None:
+    """Ids and counts survive; what is on record is not written again."""
+    with_rejection = verdict("b", 5, 4)
+    sink = Sink(tmp_path)
+    sink.write(selected("a", iteration=2))
+    sink.write(Rejection(with_rejection, "gap within 3"))
+    sink.write(Failed(Unit(ENTRY, 0, 5, 5), "decode", ParseError("no list", "raw text")))
+    sink.write(Failed(verdict("c", 1, 1).comparison, "judge", ParseError("no scores", "??")))
+    counts = sink.counts()
+    sink.close()
+    again = Sink(tmp_path)
+    again.write(selected("a"))
+    assert again.counts() == counts
+    assert "a" in again
+    assert Unit(ENTRY, 0, 5, 5).id in again
+    assert "z" not in again
+    again.close()
+    assert counts == {
+        "selected": 1,
+        "discarded": 1,
+        "failed": 1,
+        "selected_by_iteration": {"2": 1},
+        "selected_by_responder": {"strong": 1},
+        "failed_by_stage": {"decode": 1, "judge": 1},
+    }
+
+
+def test_an_example_without_a_verdict_has_no_scores(tmp_path: Path) -> None:
+    """Without filtering there is nothing to score, and the columns are there all the same."""
+    sink = Sink(tmp_path)
+    sink.write(Example(Comparison(Draft("a", ENTRY, "text"), "S", None), "strong"))
+    (row,) = rows(sink.write_dataset())
+    assert row["response"] == "S"
+    assert row["gap"] is row["scores"] is row["target_response"] is None
+    sink.close()
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        SEED,
+        Pair(Entry(7, "pair", Metadata("chat", ("tone",)))),
+        Unit(ENTRY, 0, 5, 5),
+        Draft("d", ENTRY, "text"),
+        Again(Draft("d", ENTRY, "text")),
+        verdict("d", 1, 1).comparison,
+        verdict("d", 1, 1),
+    ],
+    ids=lambda item: type(item).__name__,
+)
+def test_whatever_fails_has_its_reason_and_raw_text_on_record(tmp_path: Path, item: object) -> None:
+    """An item of any stage can fail, and its row tells why."""
+    sink = Sink(tmp_path)
+    sink.write(Failed(item, "some stage", ParseError("unreadable", "what it said")))
+    (row,) = rows(tmp_path / "failed.jsonl")
+    assert row["stage"] == "some stage"
+    assert row["reason"] == "ParseError: unreadable"
+    assert row["raw"] == "what it said"
+    assert row["id"] in sink
+    sink.close()
