@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codeclm.llm.providers import Models, ModelSpec
-from codeclm.methods.table import METHODS
 from codeclm.methods.job import Job, Parties, Party
+from codeclm.methods.table import METHODS
 from codeclm.seeds import MetadataFile, Source, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
 from codeclm.stages.prompt import Template
@@ -29,13 +29,8 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
 
 def open_parties(opened: Models, models: ModelsSettings) -> Parties:
     """The models in their roles; the strong one judges where no judge is given."""
-    strong = _party(opened, models.strong)
-    if models.judge is None:
-        # Judging has a temperature of its own, so one set for the strong model is not meant for it.
-        judge = Party(strong.model, strong.max_in_flight, max_tokens=strong.max_tokens)
-    else:
-        judge = _party(opened, models.judge)
-    return Parties(strong, _party(opened, models.target), judge)
+    judge = None if models.judge is None else _party(opened, models.judge)
+    return Parties(_party(opened, models.strong), _party(opened, models.target), judge)
 
 
 def make_job(

@@ -168,11 +168,11 @@ def simulate(
     async def serve() -> int:
         async with SimulatorServer(World(seed), options, port=port) as server:
             print_line(
-                f"serving sim-strong, sim-target and sim-judge at {server.base_url} (Ctrl-C to stop)"
+                f"sim-strong, sim-target and sim-judge are at {server.base_url}; Ctrl-C stops"
             )
             stopped = asyncio.Event()
-            on_signals(stopped.set)
-            await stopped.wait()
+            with on_signals(stopped.set):
+                await stopped.wait()
         return 0
 
     return run_loop(serve())
@@ -208,12 +208,19 @@ def _source(
     return SeedFile(Path(str(seeds)), field, skip)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        print_line(f"codeclm {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and leave.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and leave."
+        ),
     ] = False,
 ) -> None:
-    if version:
-        print_line(f"codeclm {__version__}")
-        raise typer.Exit
+    """Options of no command in particular."""

@@ -18,7 +18,7 @@ from codeclm.run import Finished, Order, Stopper, run
 try:
     from uvloop import new_event_loop
 except ImportError:  # not made for every system
-    from asyncio import new_event_loop
+    from asyncio import new_event_loop  # type: ignore[assignment]
 
 __all__ = ["Progress", "complain", "execute", "on_signals", "print_line", "run_loop", "view_for"]
 

@@ -72,7 +72,7 @@ def describe(order: Order, say: Callable[[str], None]) -> None:
         say(f"    instruction: {_short(row['instruction'])}")
         say(f"    {row['responder']} response: {_short(row['response'])}")
     say(
-        f"The models were simulated. Next: codeclm run SEEDS -o DIR --strong ... --target ...; see README.md"
+        "The models were simulated. Next: codeclm run SEEDS -o DIR --strong ... --target ...; see README.md"
     )
 
 

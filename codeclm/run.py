@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,13 @@ from codeclm.assembly import expected, make_job, model_specs, open_parties
 from codeclm.engine.pipeline import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
-from codeclm.llm.providers import Models, check_key, check_reachable
+from codeclm.llm.providers import Models, check_reachable, check_spec
 from codeclm.llm.store import AnswerStore
 from codeclm.methods.job import Job
 from codeclm.progress import Snapshot, View
 from codeclm.rundir import RunDirectory, check_ours, read_json
 from codeclm.seeds import Source, Tally
-from codeclm.settings import ModelsSettings, Settings, difference
+from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
 from codeclm.sink import Sink
 from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
@@ -34,13 +34,13 @@ SYNC_INTERVAL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be run, and where. ``environ`` holds the keys."""
+    """What is to be run, and where. ``environ`` holds the keys, so it is never shown."""
 
     source: Source
     settings: Settings
     directory: Path
     retry_failed: bool = False
-    environ: Mapping[str, str] = os.environ
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
         view.say(f"{order.directory}: complete since an earlier run; nothing to do")
         return finished
     for spec in model_specs(plan.models):
-        await check_reachable(spec, order.environ)
+        await check_reachable(spec)
     with RunDirectory(order.directory) as directory:
         plan = _resumed(plan, directory)
         directory.write_settings(plan.record())
@@ -140,7 +140,7 @@ class _Plan:
     @property
     def models(self) -> ModelsSettings:
         if self.settings.models is None:
-            raise UsageError("settings: no models; give models: strong: and target:")
+            raise UsageError(MISSING_MODEL.format(party="strong"))
         return self.settings.models
 
     def decisive(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def _plan(order: Order) -> _Plan:
     plan = _Plan(order.source, order.settings, order.source.tally() if counted else None)
     plan.decisive()
     for spec in model_specs(plan.models):
-        check_key(spec, order.environ)
+        check_spec(spec, order.environ)
     return plan
 
 

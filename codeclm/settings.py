@@ -13,9 +13,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from codeclm.errors import UsageError
 from codeclm.methods.options import CodecLMOptions
 
-__all__ = ["ModelSettings", "ModelsSettings", "Settings", "difference", "load_settings"]
+__all__ = [
+    "MISSING_MODEL",
+    "ModelSettings",
+    "ModelsSettings",
+    "Settings",
+    "difference",
+    "load_settings",
+]
 
 MAX_FILE_BYTES = 1 << 20
+MISSING_MODEL = (
+    "no {party} model; give --{party} PROVIDER:MODEL[@BASE_URL], "
+    "or models: {party}: model: in a --config file"
+)
 
 
 class _Strict(BaseModel):
@@ -149,13 +160,11 @@ def _merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _check_models(tree: Mapping[str, Any], where: str) -> None:
-    models = tree.get("models") or {}
-    for party in ("strong", "target"):
-        if isinstance(models, Mapping) and not models.get(party):
-            raise UsageError(
-                f"{where}: no {party} model; give --{party} PROVIDER:MODEL[@BASE_URL] or "
-                f"models: {party}: model: in a --config file"
-            )
+    models = tree.get("models")
+    if isinstance(models, Mapping):
+        for party in ("strong", "target"):
+            if not models.get(party):
+                raise UsageError(f"{where}: {MISSING_MODEL.format(party=party)}")
 
 
 _UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}

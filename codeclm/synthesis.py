@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from codeclm.assembly import make_job, open_parties
 from codeclm.engine.events import Observer
 from codeclm.engine.pipeline import Run
 from codeclm.errors import UsageError
-from codeclm.llm.cache import CachedModel
+from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.providers import Models
-from codeclm.llm.store import AnswerStore, MemoryStore, Store
-from codeclm.methods.job import Parties, Party
+from codeclm.llm.store import AnswerStore, MemoryStore
+from codeclm.methods.job import Job, Parties, Party
 from codeclm.records import Example
 from codeclm.seeds import SeedFile, SeedList, Source
 from codeclm.settings import Settings
@@ -28,12 +29,14 @@ async def synthesize(
     settings: Settings,
     *,
     parties: Parties | None = None,
+    rewire: Callable[[Job], Job] = lambda job: job,
     observers: Sequence[Observer] = (),
 ) -> AsyncIterator[AsyncIterator[Example]]:
     """Run the method over ``seeds`` (a file, instructions, or another source) and hand out its examples.
 
     Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own instead
-    of ``settings.models``; they get the same cache. ``observers`` are told the engine's and the models' events.
+    of ``settings.models``; they get the same cache. ``rewire`` may change the pipeline, for stages of your own.
+    ``observers`` are told the engine's and the models' events.
 
         async with synthesize(Path("seeds.jsonl"), settings) as examples:
             async for example in examples:
@@ -61,15 +64,30 @@ async def synthesize(
         else:
             raise UsageError("settings: no models; give settings.models, or parties")
         job = make_job(source, tally, settings, opened, load_templates(settings.prompts))
+        job = rewire(job)
         run = await stack.enter_async_context(job.pipeline.open(job.source, observers))
         async with aclosing(_examples(run)) as examples:
             yield examples
 
 
-async def _examples(run: Run) -> AsyncIterator[Example]:
+async def _examples(run: Run) -> AsyncGenerator[Example, None]:
     async for outcome in run:
         if isinstance(outcome, Example):
             yield outcome
+
+
+def _cached(parties: Parties, store: Store, tell: Observer) -> Parties:
+    """Models of the user's own behind the cache; one that plays two parts stays one."""
+
+    def wrapped(role: str, party: Party) -> Party:
+        name = type(party.model).__name__
+        identity = {"model": name, "role": role}
+        return replace(
+            party, model=CachedModel(party.model, store, identity, model=name, on_event=tell)
+        )
+
+    judge = parties.judge and wrapped("judge", parties.judge)
+    return Parties(wrapped("strong", parties.strong), wrapped("target", parties.target), judge)
 
 
 def _source(seeds: Path | Iterable[str] | Source) -> Source:

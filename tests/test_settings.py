@@ -80,7 +80,7 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: s
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no strong model; give --strong"),
+        ("models: {target: {model: 'openai:a'}}", "no strong model; give --strong"),
         ("models: {strong: {model: 'openai:a'}}", "no target model; give --target"),
         ("- a list", "not a mapping"),
         (

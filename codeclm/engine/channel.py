@@ -11,7 +11,7 @@ __all__ = ["Channel", "ChannelClosed"]
 T = TypeVar("T")
 
 
-class ChannelClosed(Exception):  # noqa: N818 - it names a state and never leaves the engine
+class ChannelClosed(Exception):
     """Raised by ``put`` on a closed channel and by ``get`` on one that is closed and empty."""
 
 

@@ -20,6 +20,7 @@ from codeclm.records import (
     Draft,
     Entry,
     Example,
+    Metadata,
     Rejection,
     Seed,
     Unit,
@@ -114,7 +115,7 @@ def _filtering(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
     iterations = options.iterations if options.self_rubrics else 1
     keep = Filter(options.theta, iterations)
     responding = max(steps.strong_workers, parties.target.max_in_flight)
-    judging = parties.judge.max_in_flight
+    judging = parties.rating.max_in_flight
     return [
         Stage("decode", decode, Unit, (Draft,), workers=steps.strong_workers),
         Stage("improve", steps.improve(), Again, (Draft,), workers=steps.strong_workers),
@@ -162,9 +163,10 @@ class _Steps:
     def strong_workers(self) -> int:
         return self.parties.strong.max_in_flight
 
-    def encode(self) -> Question[Any]:
-        lists = {"use_cases": self.options.use_cases, "skills": self.options.allowed_skills}
-        return self._question("encode", partial(parse_metadata, **lists), lists)
+    def encode(self) -> Question[Metadata]:
+        use_cases, skills = self.options.use_cases, self.options.allowed_skills
+        parse = partial(parse_metadata, use_cases=use_cases, skills=skills)
+        return self._question("encode", parse, {"use_cases": use_cases, "skills": skills})
 
     def pair_check(self) -> Question[bool]:
         return self._question("pairs", parse_yes_no)
@@ -197,7 +199,7 @@ class _Steps:
         self, name: str, parse: Callable[[str], T], constants: Mapping[str, object] | None = None
     ) -> Question[T]:
         template = self.templates[name]
-        party = self.parties.judge if name == "judge" else self.parties.strong
+        party = self.parties.rating if name == "judge" else self.parties.strong
         known = {"language": self.options.language, **(constants or {})}
         return Question(
             template,
@@ -210,9 +212,11 @@ class _Steps:
 
     def _sampling(self, party: Party, name: str) -> Sampling:
         options = self.options
-        usual = options.judge_temperature if name == "judge" else options.temperature
-        return Sampling(
-            usual if party.temperature is None else party.temperature,
-            party.max_tokens or options.max_tokens,
-            PRIORITY[name],
-        )
+        max_tokens = party.max_tokens or options.max_tokens
+        temperature = options.temperature if party.temperature is None else party.temperature
+        if name != "judge":
+            return Sampling(temperature, max_tokens, PRIORITY[name])
+        # A temperature set for the strong model is not meant for it where it judges as well.
+        own = self.parties.judge.temperature if self.parties.judge else None
+        judging = options.judge_temperature if own is None else own
+        return Sampling(judging, max_tokens, PRIORITY[name], max(judging, options.temperature))

@@ -23,16 +23,21 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Parties:
-    """The models of a method: strong writes and responds, target responds, judge rates."""
+    """The models of a method: strong writes and responds, target responds, judge (strong if None) rates."""
 
     strong: Party
     target: Party
-    judge: Party
+    judge: Party | None = None
+
+    @property
+    def rating(self) -> Party:
+        """The party that judges."""
+        return self.judge or self.strong
 
     @property
     def max_in_flight(self) -> int:
         """Calls that all endpoints together allow at once."""
-        parties = {id(party.model): party for party in (self.strong, self.target, self.judge)}
+        parties = {id(party.model): party for party in (self.strong, self.target, self.rating)}
         return sum(party.max_in_flight for party in parties.values())
 
 

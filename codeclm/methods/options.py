@@ -28,7 +28,8 @@ class CodecLMOptions:
     swap_positions: judge twice with swapped positions; off, strong always stands first.
     scale: the best score a judge can give.
     redraws: new draws for an answer that cannot be read.
-    temperature: for encode, decode, rubrics, improve and respond. judge_temperature: for judge.
+    temperature: for encode, decode, rubrics, improve and respond.
+    judge_temperature: for judge; a new draw of an unreadable judgement has ``temperature``.
     max_tokens: the most tokens one answer may have.
     system_prompt: sent before each instruction that is responded to.
     """

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
+
+from codeclm.errors import ItemError, ParseError
+from codeclm.records import Draft, Unit, digest
+from codeclm.stages.answers import answer_in
+from codeclm.stages.embedded_json import find_json
+from codeclm.stages.listing import read_list, without_numbers
+from codeclm.stages.markers import read_markers
+from codeclm.stages.prompt import Question
+
+__all__ = ["TEMPLATE", "Decode", "parse_instructions"]
+
 TEMPLATE = """\
 You write instructions that people could give to an AI assistant.
 
-Write new instructions for the use case below whose answers need the skills below. Each one is reasonable, can be answered \
-by a human in writing, and is complete in itself: where it speaks of a text, a table or code, it contains it. Make them \
-differ from each other in topic, form and length. Do not answer them.
+Write new instructions for the use case below whose answers need the skills below. Each one is reasonable, \
+can be answered by a human in writing, and is complete in itself: where it speaks of a text, a table or \
+code, it contains it. Make them differ from each other in topic, form and length. Do not answer them.
 Write in {{ language or "the language in which the use case is written" }}.
 Answer with a numbered list of as many instructions as asked for, one item each, and nothing before or after it.
 
@@ -15,3 +28,127 @@ Use case: {{ use_case }}
 Skills: {{ skills | join(", ") }}
 Number of instructions: {{ count }}
 """
+
+
+def parse_instructions(text: str) -> list[str]:
+    """The instructions that ``text`` lists, at least one, in their order; a JSON array counts as a list.
+
+    Raises ParseError where there is no list, or its items cannot be told apart.
+    """
+    with answer_in(text) as answer:
+        items = _from_json(answer) or read_list(answer)
+        if not items:
+            raise ParseError("the answer holds no list of instructions")
+        return items
+
+
+def _from_json(answer: str) -> list[str]:
+    """The items of an array that is the answer and not just part of an item."""
+    found = find_json(answer)
+    if not found or read_markers(f"{found.before}\n{found.after}".split("\n")):
+        return []
+    items = [_instruction(element) for element in _elements(found.value)]
+    return without_numbers(items) if all(items) else []
+
+
+def _elements(value: object) -> Sequence[object]:
+    """The elements of an array, of the only array of an object, or of an object with names that count up."""
+    while isinstance(value, dict) and len(value) == 1:
+        [inner] = value.values()
+        if not isinstance(inner, list | dict):
+            return [value]
+        value = inner
+    if not isinstance(value, dict):
+        return value if isinstance(value, list) else []
+    counts_up = all(name.endswith(str(number)) for number, name in enumerate(value, 1))
+    return list(value.values()) if counts_up else [value]
+
+
+def _instruction(element: object) -> str:
+    """An instruction from a string or an object; "" where there is none, or an input beside it."""
+    if isinstance(element, str):
+        return element.strip()
+    if not isinstance(element, dict) or element.get("input"):
+        return ""
+    texts = {name.casefold(): text for name, text in element.items() if isinstance(text, str)}
+    text = next(iter(texts.values())) if len(texts) == 1 else texts.get("instruction", "")
+    return text.strip()
+
+
+class Decode:
+    """Unit -> Drafts: at most ``unit.keep`` distinct instructions of one entry.
+
+    A text equal to an earlier one of the same entry is dropped, and what a list is short of is asked for again as
+    further draws, ``top_ups`` times at most. Draws of one entry may be asked at the same time but are compared in
+    order, so what is dropped does not depend on which answer came first. Instructions that ``done`` knows are on
+    record already: they are counted but not returned.
+    """
+
+    def __init__(
+        self,
+        question: Question[list[str]],
+        *,
+        run_seed: int = 0,
+        top_ups: int = 2,
+        done: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._question = question
+        self._run_seed = run_seed
+        self._top_ups = top_ups
+        self._done = done
+        self._seen: set[int] = set()
+        self._under_way: dict[tuple[int, int], asyncio.Event] = {}
+        self._instructions = self._duplicates = 0
+
+    async def __call__(self, unit: Unit) -> Sequence[Draft]:
+        number, draw = unit.entry.number, unit.draw
+        finished = self._under_way[number, draw] = asyncio.Event()
+        try:
+            texts = await self._ask(unit, unit.count, 0)
+            if before := self._under_way.get((number, draw - 1)):
+                await before.wait()
+            kept = await self._topped_up(unit, texts)
+        finally:
+            del self._under_way[number, draw]
+            finished.set()
+        self._instructions += len(kept)
+        drafts = [
+            Draft(digest("draft", unit.id, index), unit.entry, text)
+            for index, text in enumerate(kept)
+        ]
+        return [draft for draft in drafts if not self._done(draft.id)]
+
+    def counts(self) -> dict[str, int]:
+        """Instructions made, and equal ones dropped, so far."""
+        return {"instructions": self._instructions, "duplicates_dropped": self._duplicates}
+
+    async def _ask(self, unit: Unit, count: int, part: int) -> list[str]:
+        metadata = unit.entry.metadata
+        variables = {"use_case": metadata.use_case, "skills": metadata.skills, "count": count}
+        # Entries with equal metadata have equal prompts: the draw keeps their samples apart.
+        draw = int(digest(self._run_seed, unit.id, part)[:7], 16)
+        return await self._question.ask(variables, draw=draw)
+
+    async def _topped_up(self, unit: Unit, texts: Sequence[str]) -> list[str]:
+        kept: list[str] = []
+        self._take(unit, texts, kept)
+        for part in range(1, self._top_ups + 1):
+            if len(kept) == unit.keep:
+                break
+            try:
+                self._take(unit, await self._ask(unit, unit.keep - len(kept), part), kept)
+            except ItemError:
+                break  # what the first answer gave is good all the same
+        return kept
+
+    def _take(self, unit: Unit, texts: Sequence[str], kept: list[str]) -> None:
+        for text in texts:
+            if len(kept) == unit.keep:
+                return
+            # 64 bits stand for the text: an entry may have thousands.
+            key = int(digest(unit.entry.number, text), 16)
+            if key in self._seen:
+                self._duplicates += 1
+            else:
+                self._seen.add(key)
+                kept.append(text)

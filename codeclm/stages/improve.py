@@ -2,15 +2,103 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+
+from codeclm.errors import ParseError
+from codeclm.records import Again, Draft
+from codeclm.stages.answers import answer_in
+from codeclm.stages.chatter import cut_closing, says_nothing
+from codeclm.stages.embedded_json import find_json
+from codeclm.stages.fences import unfence
+from codeclm.stages.preambles import cut_preamble
+from codeclm.stages.prompt import Question
+from codeclm.stages.quotes import unquote
+
+__all__ = ["TEMPLATE", "Improve", "parse_instruction"]
+
+_NEW_INSTRUCTION = re.compile(r"(?!original|old|initial).{0,30}instruction", re.IGNORECASE)
+
 TEMPLATE = """\
 You make instructions for AI assistants more challenging.
 
-Rewrite the instruction below as the action below says. The new instruction must be more challenging than the old one, \
-reasonable, consistent in itself and answerable by a human in writing; keep every input text, table or code that it needs. \
-Do not copy words of the action. Write in {{ language or "the language of the instruction" }}.
+Rewrite the instruction below as the action below says. The new instruction must be more challenging than \
+the old one, reasonable, consistent in itself and answerable by a human in writing; keep every input text, \
+table or code that it needs. Do not copy words of the action. Write in {{ language or "the language of the \
+instruction" }}.
 Answer with the new instruction alone; do not answer it.
 
 Action: {{ action }}
 
 Instruction: {{ instruction }}
 """
+
+
+def parse_instruction(text: str) -> str:
+    """The instruction in ``text``, without label, introduction, closing remark, quotes or code block around it.
+
+    Nothing inside it is changed. Raises ParseError where there is none, as in a refusal.
+    """
+    with answer_in(text) as answer:
+        instruction = _unwrapped(_from_json(answer) or answer)
+        if says_nothing(instruction):
+            raise ParseError("the answer holds no instruction")
+        return instruction
+
+
+def _unwrapped(text: str) -> str:
+    for _ in range(4):
+        bare = unquote(unfence(cut_closing(cut_preamble(text))).strip())
+        if bare == text:
+            break
+        text = bare
+    return text
+
+
+def _from_json(answer: str) -> str:
+    """The instruction in a JSON object that is the whole answer; "" where JSON is at most a part of it."""
+    found = find_json(answer)
+    if not found or cut_preamble(found.before) or cut_closing(f"-\n\n{found.after}").strip() != "-":
+        return ""
+    value = found.value
+    if isinstance(value, list) and len(value) == 1:
+        [value] = value
+    names = value if isinstance(value, dict) else {"instruction": value}
+    texts = [names[name] for name in names if _NEW_INSTRUCTION.fullmatch(name)]
+    if len(texts) != 1 or not isinstance(texts[0], str) or not texts[0].strip():
+        raise ParseError("the answer is JSON without one instruction")
+    return texts[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Improve:
+    """Again -> Draft of the next iteration, by one action of its entry, drawn from the draft's id and iteration.
+
+    Rubrics are asked for when an entry first needs them; the answer is the same for equal metadata, so the model's
+    cache asks once for each distinct entry.
+    """
+
+    question: Question[str]
+    rubrics: Question[tuple[list[str], list[str]]]
+    run_seed: int = 0
+
+    async def __call__(self, again: Again) -> Sequence[Draft]:
+        draft = again.draft
+        metadata = draft.entry.metadata
+        _, actions = await self.rubrics.ask(
+            {"use_case": metadata.use_case, "skills": metadata.skills}
+        )
+        action = Random(f"{self.run_seed}:{draft.id}:{draft.iteration}").choice(actions)
+        instruction = await self.question.ask({"action": action, "instruction": draft.instruction})
+        return [
+            Draft(
+                draft.id,
+                draft.entry,
+                instruction,
+                draft.iteration + 1,
+                (*draft.actions, action),
+                again.verdict,
+            )
+        ]

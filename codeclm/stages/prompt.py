@@ -74,17 +74,22 @@ class Template:
         """The prompt with ``variables`` filled in; those of ``allows`` that are absent are empty."""
         try:
             return self._render({**dict.fromkeys(self.allows), **variables}).strip()
-        except TemplateError as error:
-            raise UsageError(f"{self._where}: {error}") from None
+        except Exception as error:  # a template is a user's program: it may fail in any way
+            reason = f"{type(error).__name__}: {error}"
+            raise UsageError(f"{self._where}: cannot be rendered ({reason})") from None
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a model is asked: temperature, at most ``max_tokens`` generated, lower ``priority`` first."""
+    """How a model is asked: temperature, at most ``max_tokens`` generated, lower ``priority`` first.
+
+    At temperature 0 a new draw would be the same answer, so a further draw has ``redraw_temperature``.
+    """
 
     temperature: float | None
     max_tokens: int | None
     priority: int = 0
+    redraw_temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,7 @@ class Question(Generic[T]):
         """The parsed answer. Raises ParseError with the last raw text, or what the model raises."""
         prompt = self.template.render({**self.constants, **variables})
         for attempt in range(self.redraws + 1):
-            completion = await self.model.complete(self._request(prompt, draw + attempt))
+            completion = await self.model.complete(self._request(prompt, draw, attempt))
             try:
                 return self._read(completion)
             except ParseError as error:
@@ -114,12 +119,15 @@ class Question(Generic[T]):
         answers = "1 answer" if not self.redraws else f"{self.redraws + 1} answers"
         raise ParseError(f"{unread} ({answers})", unread.raw)
 
-    def _request(self, prompt: str, draw: int) -> ChatRequest:
+    def _request(self, prompt: str, draw: int, attempt: int) -> ChatRequest:
+        temperature = self.sampling.temperature
+        if attempt and self.sampling.redraw_temperature is not None:
+            temperature = self.sampling.redraw_temperature
         return ChatRequest(
             messages=(Message("user", prompt),),
-            temperature=self.sampling.temperature,
+            temperature=temperature,
             max_tokens=self.sampling.max_tokens,
-            draw=draw,
+            draw=draw + attempt,
             stage=self.template.name,
             priority=self.sampling.priority,
         )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from codeclm.errors import ItemError, ParseError
+from codeclm.errors import CodecLMError, ParseError
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
 from codeclm.records import Comparison, Draft
 from codeclm.stages.prompt import CUT_OFF, Sampling
@@ -75,7 +75,7 @@ class Respond:
 async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     """Await both at the same time and to the end: where one fails, the answer of the other is paid for and kept.
 
-    Raises the ItemError of the first that has one; any other exception cancels the other at once.
+    Raises the CodecLMError of the first that has one; any other exception cancels the other at once.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -84,15 +84,15 @@ async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
     another = other.result()
-    if isinstance(one, ItemError):
+    if isinstance(one, CodecLMError):
         raise one
-    if isinstance(another, ItemError):
+    if isinstance(another, CodecLMError):
         raise another
     return one, another
 
 
-async def _settled(answer: Awaitable[A]) -> A | ItemError:
+async def _settled(answer: Awaitable[A]) -> A | CodecLMError:
     try:
         return await answer
-    except ItemError as error:
+    except CodecLMError as error:
         return error

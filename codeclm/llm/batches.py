@@ -1,0 +1,158 @@
+"""A thread that serves an event loop in batches: one hop for all that was asked, not one each."""
+
+from __future__ import annotations
+
+import threading
+from asyncio import AbstractEventLoop, Future, get_running_loop
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+__all__ = ["BatchThread", "Server"]
+
+J = TypeVar("J")
+R = TypeVar("R")
+J_contra = TypeVar("J_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+V = TypeVar("V")
+
+
+class Server(Protocol[J_contra, R_co]):
+    """What works in the thread and nowhere else: it is created, used and closed there."""
+
+    def serve(self, jobs: Sequence[J_contra]) -> Sequence[R_co]:
+        """One outcome a job, in the same order."""
+        ...
+
+    def close(self) -> None:
+        """Called once, after the last job."""
+        ...
+
+
+class BatchThread(Generic[J, R, V]):
+    """Serves jobs by what ``open_server`` returns, in a thread that lives as long as the context.
+
+    What one iteration of the loop asks for is handed over at once, and the thread takes all that
+    waits for it. Leaving the context waits until everything handed in is served. Entering raises
+    what ``open_server`` raises. ``deliver`` makes of a job and its outcome, on the loop, what the
+    one who asked gets.
+    """
+
+    def __init__(
+        self, open_server: Callable[[], Server[J, R]], deliver: Callable[[J, R], V], name: str
+    ) -> None:
+        self._open_server = open_server
+        self._deliver = deliver
+        self._inbox: SimpleQueue[list[tuple[J, Future[V]]] | None] = SimpleQueue()
+        self._collected: list[tuple[J, Future[V]]] = []
+        self._thread = threading.Thread(target=self._run, name=name)
+        self._loop: AbstractEventLoop
+        self._opened: Future[None]
+        self._ended: Future[None]
+        self._closing = False
+
+    async def __aenter__(self) -> BatchThread[J, R, V]:
+        self._loop = get_running_loop()
+        self._opened = self._loop.create_future()
+        self._ended = self._loop.create_future()
+        self._thread.start()
+        try:
+            await self._opened
+        except BaseException:
+            self._inbox.put(None)
+            self._thread.join()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        self._hand_over()
+        self._inbox.put(None)
+        try:
+            await self._ended
+        finally:  # cancelled here, the loop must wait: the thread works on its objects
+            self._thread.join()
+
+    def ask(self, job: J) -> Future[V]:
+        """Hand ``job`` over; it is served even if the future is cancelled.
+
+        Raises RuntimeError outside of the context.
+        """
+        if self._closing:
+            raise RuntimeError("this is closed")
+        outcome: Future[V] = self._loop.create_future()
+        if not self._collected:
+            self._loop.call_soon(self._hand_over)
+        self._collected.append((job, outcome))
+        return outcome
+
+    def _hand_over(self) -> None:
+        if self._collected:
+            self._inbox.put(self._collected)
+            self._collected = []
+
+    def _run(self) -> None:
+        try:
+            server = self._open_server()
+        except BaseException as error:
+            self._on_loop(_fail, self._opened, error)
+            return
+        self._on_loop(_fulfil, self._opened, None)
+        try:
+            for batch in self._batches():
+                self._serve(server, batch)
+        finally:
+            server.close()
+            self._on_loop(_fulfil, self._ended, None)
+
+    def _batches(self) -> Iterator[list[tuple[J, Future[V]]]]:
+        """All that waits, again and again until the end."""
+        last = False
+        while not last:
+            entries = [self._inbox.get()]
+            entries += [self._inbox.get() for _ in range(self._inbox.qsize())]
+            last = entries[-1] is None
+            if batch := [pair for entry in entries if entry is not None for pair in entry]:
+                yield batch
+
+    def _serve(self, server: Server[J, R], batch: list[tuple[J, Future[V]]]) -> None:
+        try:
+            outcomes = server.serve([job for job, _ in batch])
+        except Exception as error:
+            self._on_loop(_fail_all, batch, error)
+        else:
+            self._on_loop(self._deliver_all, batch, outcomes)
+
+    def _deliver_all(self, batch: list[tuple[J, Future[V]]], outcomes: Sequence[R]) -> None:
+        for (job, future), outcome in zip(batch, outcomes, strict=True):
+            value = self._deliver(job, outcome)
+            if not future.done():
+                future.set_result(value)
+
+    def _on_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # the loop is gone, and with it all who wait
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+
+def _fulfil(future: Future[V], outcome: V) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+def _fail(future: Future[V], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _fail_all(batch: list[tuple[J, Future[V]]], error: Exception) -> None:
+    for _, future in batch:
+        _fail(future, error)

@@ -1,0 +1,47 @@
+"""A key that cannot be printed by accident, and the removal of keys from what others wrote."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["Secret", "redact"]
+
+MASK = "***"
+
+# Endpoints echo keys, whole or half masked, in their error messages.
+LOOKS_SECRET = re.compile(
+    r"""
+      (?<=bearer\s)[^\s"'\\,;<>]+
+    | (?<![A-Za-z0-9])sk-[A-Za-z0-9_*.-]{4,}
+    | (?<=key=)[^\s"'\\&<>]+
+    | (?<=key:\s)[^\s"'\\,;<>]+
+    | [^\s"'\\:=,;<>]*\*{3,}[^\s"'\\,;<>]*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+SHOWN_CHARACTERS = 2000
+SHORTEST_SECRET = 4  # replacing every "x" would garble all messages and protect nothing
+
+
+class Secret:
+    """Text that shows as ``***`` unless it is asked for by ``reveal``."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself; for the moment of sending only."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+
+def redact(text: str, secret: Secret | None = None) -> str:
+    """The first 2,000 characters of ``text``, without ``secret`` or what else looks like a key."""
+    if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
+        text = text.replace(secret.reveal(), MASK)
+    return LOOKS_SECRET.sub(MASK, text[:SHOWN_CHARACTERS])

@@ -1,0 +1,73 @@
+"""What a simulated server has seen, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from codeclm.simulator.world import Answer
+
+__all__ = ["CallLog", "body_digest"]
+
+
+@dataclass(slots=True)
+class CallLog:
+    """Counters of chat completion requests since the server started.
+
+    ``answered`` are those whose complete answer was handed to the connection; ``abandoned`` those whose
+    client went away first. ``received`` and ``paid`` count equal request bodies by digest (all, and the
+    answered ones); they stay empty unless the server records calls.
+    """
+
+    requests: int = 0
+    answered: int = 0
+    abandoned: int = 0
+    in_flight: int = 0
+    max_in_flight: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    by_status: Counter[int] = field(default_factory=Counter)
+    by_model: Counter[str] = field(default_factory=Counter)
+    by_kind: Counter[str] = field(default_factory=Counter)
+    by_fault: Counter[str] = field(default_factory=Counter)
+    received: Counter[str] = field(default_factory=Counter)
+    paid: Counter[str] = field(default_factory=Counter)
+
+    def count_answer(self, answer: Answer, digest: str) -> None:
+        """Count an answer given in full; ``digest`` identifies its request, or is empty."""
+        self.answered += 1
+        self.input_tokens += answer.input_tokens
+        self.output_tokens += answer.output_tokens
+        self.by_kind[answer.kind] += 1
+        if digest:
+            self.paid[digest] += 1
+
+    @property
+    def paid_again(self) -> int:
+        """Answers beyond the first to equal request bodies; 0 unless the server records calls."""
+        return self.paid.total() - len(self.paid)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All counters for JSON; of the recorded calls only their numbers."""
+        return {
+            "requests": self.requests,
+            "answered": self.answered,
+            "abandoned": self.abandoned,
+            "in_flight": self.in_flight,
+            "max_in_flight": self.max_in_flight,
+            "input_tokens": self.input_tokens,
+            "output_tokens": self.output_tokens,
+            "by_status": {str(status): count for status, count in self.by_status.items()},
+            "by_model": dict(self.by_model),
+            "by_kind": dict(self.by_kind),
+            "by_fault": dict(self.by_fault),
+            "recorded": self.received.total(),
+            "paid_again": self.paid_again,
+        }
+
+
+def body_digest(body: bytes) -> str:
+    """32 hexadecimal digits that identify a request body."""
+    return blake2b(body, digest_size=16).hexdigest()

@@ -1,0 +1,77 @@
+"""What tests of whole runs share: an order against the simulator, and a look at what came of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from codeclm.progress import NoView
+from codeclm.run import Finished, Order, Stopper, run
+from codeclm.seeds import SeedList, Source
+from codeclm.settings import Settings, load_settings
+
+TOPICS = (
+    "Write a poem about the sea",
+    "Fix this Python loop that never ends",
+    "Explain compound interest",
+    "Plan a three-day trip to Lisbon",
+    "Summarise the plot of Hamlet",
+    "Draft a contract clause on liability",
+    "Compare two phone tariffs",
+    "Prove that there are infinitely many primes",
+)
+
+
+def seeds(number: int) -> SeedList:
+    return SeedList(tuple(f"{TOPICS[n % len(TOPICS)]}, version {n}." for n in range(number)))
+
+
+def settings_for(base_url: str, *, max_in_flight: int = 32, **given: Any) -> Settings:
+    """Simulated models, with draws sent as seeds so that answers depend on nothing else."""
+    spec = {"max_in_flight": max_in_flight, "send_seed": True, "attempts": 8}
+    models = {
+        "strong": {"model": f"openai:sim-strong@{base_url}", **spec},
+        "target": {"model": f"openai:sim-target@{base_url}", **spec},
+    }
+    return load_settings(None, {"models": models, **given})
+
+
+async def complete(
+    directory: Path, settings: Settings, source: Source | None = None, **more: Any
+) -> Finished:
+    return await run(Order(source or seeds(8), settings, directory, **more), NoView(), Stopper())
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file of a run but its cache."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
+
+
+def check_books(directory: Path) -> dict[str, Any]:
+    """The summary, after seeing that its counts add up and agree with the files."""
+    summary: dict[str, Any] = json.loads((directory / "summary.json").read_bytes())
+    counts = summary["counts"]
+    fates = {name: len(rows(directory / f"{name}.jsonl")) for name in ("selected", "discarded")}
+    failed = rows(directory / "failed.jsonl")
+    late = [row for row in failed if "instruction" in row]
+    assert counts["selected"] == fates["selected"] == sum(summary["selected_by_iteration"].values())
+    assert counts["selected"] == sum(summary["selected_by_responder"].values())
+    assert counts["discarded"] == fates["discarded"]
+    assert counts["failed"] == len(late)
+    assert sum(summary["failed_by_stage"].values()) == len(failed)
+    if summary["state"] == "complete":
+        assert counts["pending"] == 0
+        entered = counts["input"] + counts["augmented"]
+        gone = counts["entries_failed"] + counts["pairs_dropped"]
+        assert entered == counts["entries"] + gone
+        assert counts["instructions"] == sum(fates.values()) + len(late)
+        assert counts["instructions"] <= summary["wanted"]
+        dataset = rows(directory / "dataset.jsonl")
+        assert [row["id"] for row in dataset] == sorted(row["id"] for row in dataset)
+        assert len(dataset) == counts["selected"]
+    return summary

@@ -1,0 +1,102 @@
+"""The command line: what is wrong in one line with exit code 2, and nothing written."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STRONG = ("--strong", "openai:a@http://127.0.0.1:9/v1")
+TARGET = ("--target", "openai:b@http://127.0.0.1:9/v1")
+MODELS = (*STRONG, *TARGET)
+
+
+def codeclm(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environ = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
+    return subprocess.run(
+        [sys.executable, "-m", "codeclm", *arguments],
+        cwd=cwd,
+        input=stdin,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with inputs good and bad."""
+    path = tmp_path_factory.mktemp("cli")
+    (path / "seeds.jsonl").write_text('{"instruction": "Sing"}\n')
+    (path / "empty.jsonl").write_text("")
+    (path / "bad.jsonl").write_text('{"instruction": "Sing"}\nrubbish\n')
+    (path / "latin.jsonl").write_bytes(b'{"instruction": "\xe9"}\n')
+    (path / "other.jsonl").write_text('{"prompt": "Sing"}\n')
+    (path / "typo.yaml").write_text("method: {thteta: 3}\n")
+    (path / "prompts").mkdir()
+    (path / "prompts" / "judge.jinja").write_text("{{ instruction }} {{ first_response }}")
+    (path / "foreign").mkdir()
+    (path / "foreign" / "thesis.tex").write_text("precious")
+    (path / "file").write_text("x")
+    return path
+
+
+RUN = ("run", "seeds.jsonl", "-o", "out")
+BAD = [
+    (("run", "none.jsonl", "-o", "out", *MODELS), "none.jsonl: cannot be read"),
+    (("run", "empty.jsonl", "-o", "out", *MODELS), "empty.jsonl: no seed in it"),
+    (("run", "bad.jsonl", "-o", "out", *MODELS), "bad.jsonl, line 2: not JSON"),
+    (("run", "latin.jsonl", "-o", "out", *MODELS), "latin.jsonl, line 1: not UTF-8"),
+    (("run", "other.jsonl", "-o", "out", *MODELS), "no field 'instruction'; it has 'prompt'"),
+    ((*RUN, *TARGET), "no strong model; give --strong"),
+    ((*RUN, *STRONG), "no target model; give --target"),
+    ((*RUN, *MODELS, "--config", "typo.yaml"), "'method.thteta'; did you mean 'theta'?"),
+    ((*RUN, *MODELS, "--config", "none.yaml"), "none.yaml: cannot be read"),
+    ((*RUN, *MODELS, "--theta", "-1"), "theta is -1; it must be at least 0"),
+    ((*RUN, *MODELS, "--iterations", "0"), "iterations is 0; it must be at least 1"),
+    ((*RUN, *MODELS, "--total", "0"), "total is 0; it must be at least 1"),
+    ((*RUN, *MODELS, "--total", "many"), "--total"),
+    ((*RUN, *MODELS, "--max-in-flight", "0"), "max_in_flight"),
+    (
+        (*RUN, *MODELS, "--prompts", "prompts"),
+        "judge.jinja: the variable 'second_response' is missing",
+    ),
+    ((*RUN, *TARGET, "--strong", "opnai:gpt"), "did you mean 'openai'?"),
+    ((*RUN, *TARGET, "--strong", "gpt-4.1"), "names no provider"),
+    ((*RUN, *TARGET, "--strong", "openai:gpt-4.1"), "OPENAI_API_KEY"),
+    ((*RUN, *MODELS), "no server at http://127.0.0.1:9/v1"),
+    (("run", "seeds.jsonl", "-o", "foreign", *MODELS), "foreign: not empty and not a run's"),
+    (("run", "seeds.jsonl", "-o", "file", *MODELS), "file: not a directory"),
+    (("run", "-o", "out", *MODELS), "give either SEEDS (a file, or -) or --metadata"),
+    (("run", "seeds.jsonl", *MODELS), "--output"),
+    ((*RUN, *MODELS, "--thetta", "1"), "--thetta"),
+    (("rnu",), "Did you mean 'run'?"),
+    (("simulate", "--latency", "soon"), "soon"),
+    (("simulate", "--faults", "4299=0.1"), "4299"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[message for _, message in BAD])
+def test_bad_input_is_one_clear_line(place: Path, arguments: tuple[str, ...], message: str) -> None:
+    """What, where, how to mend; exit code 2; no traceback, nothing written."""
+    before = sorted(path for path in place.rglob("*"))
+    ended = codeclm(*arguments, cwd=place)
+    assert message in ended.stderr
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("codeclm: ")
+    assert ended.stderr.count("\n") == 1
+    assert ended.stdout == ""
+    assert sorted(path for path in place.rglob("*")) == before
+
+
+def test_the_version_and_the_help(place: Path) -> None:
+    """Both answer at once with exit code 0, and the help names the exit codes and every command."""
+    assert codeclm("--version", cwd=place).stdout.startswith("codeclm ")
+    text = codeclm("--help", cwd=place).stdout
+    assert all(word in text for word in ("run", "demo", "simulate", "Exit codes"))
+    assert codeclm("run", "--help", cwd=place).returncode == 0

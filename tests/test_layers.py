@@ -1,0 +1,94 @@
+"""The architecture as a table: who may import whom, who may import what."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import codeclm
+
+PACKAGE = Path(codeclm.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Imports go down this list only; modules in one row of a package may import each other.
+LAYERS = [
+    {"errors", "records", "version"},
+    {"engine", "llm", "simulator"},
+    {"parsing"},
+    {"stages"},
+    {"methods"},
+    {"lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
+    {"sink", "assembly"},
+    {"run", "synthesis"},
+    {"console", "demo"},
+    {"cli", "__init__"},
+    {"__main__"},
+]
+APART = [{"engine", "llm"}, {"engine", "simulator"}, {"llm", "simulator"}]
+
+# One third-party library, one place that imports it.
+THIRD_PARTY = {
+    "aiohttp": {"llm/openai.py", "simulator"},
+    "asyncio_throttle": {"llm"},
+    "diskcache": {"llm"},
+    "jinja2": {"stages/prompt.py"},
+    "orjson": {"llm", "simulator", "lines.py"},
+    "pydantic": {"settings.py"},
+    "rich": {"progress.py", "console.py"},
+    "typer": {"cli.py"},
+    "uvloop": {"console.py"},
+    "yaml": {"settings.py"},
+}
+VAGUE = {"utils", "util", "helpers", "common", "base", "manager", "core", "misc"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+def unit(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layer(name: str) -> int:
+    return next(index for index, names in enumerate(LAYERS) if name in names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down_only(path: Path) -> None:
+    """No module imports from a layer above it, nor engine, llm and simulator from each other."""
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] != "codeclm":
+            continue
+        other = parts[1] if len(parts) > 1 else "__init__"
+        assert layer(other) <= layer(unit(path)), f"{path.name} imports {name}"
+        assert {unit(path), other} not in APART, f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_library_has_one_place(path: Path) -> None:
+    """The rest of the code cannot tell which library does it."""
+    place = path.relative_to(PACKAGE)
+    for name in imports(path):
+        allowed = THIRD_PARTY.get(name.split(".")[0])
+        assert allowed is None or allowed & {str(place), place.parts[0]}, f"{place}: {name}"
+
+
+def test_names_say_something() -> None:
+    """No module is called utils, helpers, core ..."""
+    assert not {path.stem for path in MODULES} & VAGUE
+
+
+def test_public_names_are_listed_and_sorted() -> None:
+    """``__all__`` is what there is, in order, and each name exists."""
+    assert codeclm.__all__ == sorted(codeclm.__all__)
+    assert all(hasattr(codeclm, name) for name in codeclm.__all__)

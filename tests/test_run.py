@@ -1,0 +1,309 @@
+"""Whole runs in their directories, over HTTP against the simulated models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from codeclm.errors import UsageError
+from codeclm.progress import NoView, Snapshot
+from codeclm.run import Order, Stopper, run
+from codeclm.rundir import RunDirectory
+from codeclm.seeds import MetadataFile
+from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
+from tests.running import check_books, complete, contents, rows, seeds, settings_for
+
+pytestmark = pytest.mark.anyio
+
+METHOD = {"total": 40, "augment_to": 12}
+
+
+async def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
+    """All files, counts that add up, a dataset whose rows have their fields and are sorted by id."""
+    async with SimulatorServer(World()) as server:
+        finished = await complete(tmp_path / "run", settings_for(server.base_url, method=METHOD))
+    assert finished.exit_code in {0, 3}
+    summary = check_books(tmp_path / "run")
+    assert summary["wanted"] == 40
+    assert summary["counts"]["entries"] + summary["counts"]["entries_failed"] == 12
+    calls = {(row["model"], row["stage"]): row["calls"] for row in summary["calls"]}
+    assert sum(calls.values()) == server.log.answered
+    dataset = rows(tmp_path / "run" / "dataset.jsonl")
+    assert dataset
+    for row in dataset:
+        strong, target = row["scores"]["strong"], row["scores"]["target"]
+        assert row["gap"] == pytest.approx(sum(strong) / 2 - sum(target) / 2)
+        assert (row["gap"] > 3) == (row["responder"] == "strong")
+        assert row["response"] == row[f"{row['responder']}_response"]
+        assert 1 <= row["iteration"] <= 4
+        assert len(row["actions"]) == len(row["history"]) == row["iteration"] - 1
+        assert row["skills"]
+    discarded = rows(tmp_path / "run" / "discarded.jsonl")
+    assert {row["reason"] for row in discarded} == {"gap within 3 after 4 iterations"}
+
+
+async def test_a_finished_run_run_again_makes_no_call_and_changes_no_byte(tmp_path: Path) -> None:
+    """Not even the server need be there."""
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method=METHOD)
+        first = await complete(tmp_path, settings)
+        before, asked = contents(tmp_path), server.log.requests
+    again = await complete(tmp_path, settings)
+    assert contents(tmp_path) == before
+    assert server.log.requests == asked
+    assert (again.exit_code, again.summary) == (first.exit_code, first.summary)
+
+
+@pytest.mark.parametrize("shared_cache", [True, False])
+async def test_the_dataset_does_not_depend_on_concurrency(
+    tmp_path: Path, shared_cache: bool
+) -> None:
+    """At 4 and at 256 calls in flight, from one cache or fresh: the same bytes."""
+    datasets = []
+    async with SimulatorServer(World(), ServerOptions(latency_s=0.002, latency_jitter=1)) as server:
+        for calls in (4, 256):
+            before = server.log.requests
+            cache = tmp_path / "cache" if shared_cache else None
+            settings = settings_for(
+                server.base_url, max_in_flight=calls, cache=cache, method=METHOD
+            )
+            await complete(tmp_path / str(calls), settings)
+            datasets.append((tmp_path / str(calls) / "dataset.jsonl").read_bytes())
+            asked = server.log.requests - before
+    assert datasets[0] == datasets[1]
+    assert datasets[0]
+    assert (asked == 0) is shared_cache
+
+
+async def test_faults_change_nothing_but_the_calls(tmp_path: Path) -> None:
+    """429s, 5xx, resets, cut and malformed answers: the same dataset, and no item failed for them."""
+    faults = Faults.parse(
+        "429=0.05,500=0.05,503=0.02,reset=0.04,malformed=0.04,cut=0.03,empty=0.02"
+    )
+    made = []
+    for name, options in (
+        ("calm", ServerOptions()),
+        ("stormy", ServerOptions(faults=faults, retry_after_s=0.01)),
+    ):
+        async with SimulatorServer(World(), options) as server:
+            settings = settings_for(server.base_url, method={"total": 20, "augment_to": 0})
+            await complete(tmp_path / name, settings)
+        summary = check_books(tmp_path / name)
+        text = (tmp_path / name / "dataset.jsonl").read_text()
+        made.append((text, summary["counts"]["failed"]))
+        if name == "stormy":
+            assert sum(row["retries"] for row in summary["calls"]) > 10
+    assert made[0] == made[1]
+
+
+async def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Stopped at several moments and resumed each time: exit code 4, then the same dataset, nothing paid twice."""
+    options = ServerOptions(latency_s=0.002, record_calls=True)
+    async with SimulatorServer(World(), options) as server:
+        settings = settings_for(server.base_url, max_in_flight=8, method=METHOD)
+        whole = await complete(tmp_path / "whole", settings)
+    async with SimulatorServer(World(), options) as server:
+        settings = settings_for(server.base_url, max_in_flight=8, method=METHOD)
+        codes = []
+        for stop_after in (1, 5, 12, 30, 10_000):
+            stopper = Stopper()
+
+            class Watch(NoView):
+                interval_s = 0.001
+
+                def show(self, snapshot: Snapshot, stopper: Stopper = stopper) -> None:
+                    if snapshot.finished >= stop_after and not stopper.asked:  # noqa: B023
+                        stopper.stop("enough for now")
+
+            finished = await run(Order(seeds(8), settings, tmp_path / "parts"), Watch(), stopper)
+            codes.append(finished.exit_code)
+            check_books(tmp_path / "parts")
+        assert server.log.paid_again == 0
+    assert codes[0] == 4
+    assert codes[-1] == whole.exit_code
+    parts, one = tmp_path / "parts", tmp_path / "whole"
+    assert (parts / "dataset.jsonl").read_bytes() == (one / "dataset.jsonl").read_bytes()
+
+
+async def test_a_raised_total_extends_a_run(tmp_path: Path) -> None:
+    """What the smaller total made is all there, and nothing of it is asked for again."""
+    async with SimulatorServer(World(), ServerOptions(record_calls=True)) as server:
+        small = settings_for(server.base_url, method={"total": 20, "augment_to": 0})
+        large = settings_for(server.base_url, method={"total": 33, "augment_to": 0})
+        await complete(tmp_path, small)
+        before = {row["id"]: row for row in rows(tmp_path / "dataset.jsonl")}
+        await complete(tmp_path, large)
+        summary = check_books(tmp_path)
+        assert server.log.paid_again == 0
+        after = {row["id"]: row for row in rows(tmp_path / "dataset.jsonl")}
+        assert before.items() <= after.items()
+        assert len(after) > len(before)
+        assert summary["wanted"] == 33
+        stored = json.loads((tmp_path / "settings.json").read_bytes())
+        assert stored["settings"]["method"]["extends"] == [20]
+        bytes_before = contents(tmp_path)
+        await complete(tmp_path, large)
+        assert contents(tmp_path) == bytes_before
+        with pytest.raises(UsageError, match="method.total: 33 -> 20"):
+            await complete(tmp_path, small)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"method": {**METHOD, "theta": 2.0}}, "method.theta: 3.0 -> 2.0"),
+        ({"seed": 1, "method": METHOD}, "seed: 0 -> 1"),
+        ({"method": METHOD, "source": seeds(9)}, "input: "),
+    ],
+)
+async def test_settings_that_change_the_data_are_refused(
+    tmp_path: Path, change: dict[str, Any], named: str
+) -> None:
+    """The difference is named and the run stays as it was; limits may change."""
+    async with SimulatorServer(World()) as server:
+        await complete(tmp_path, settings_for(server.base_url, method=METHOD))
+        before = contents(tmp_path)
+        given = {name: value for name, value in change.items() if name != "source"}
+        with pytest.raises(UsageError, match="other settings") as caught:
+            await complete(tmp_path, settings_for(server.base_url, **given), change.get("source"))
+        assert named in str(caught.value)
+        await complete(tmp_path, settings_for(server.base_url, max_in_flight=3, method=METHOD))
+    assert contents(tmp_path) == before
+
+
+async def test_changed_prompts_are_a_change_of_settings(tmp_path: Path) -> None:
+    """A run is not continued with other words."""
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "improve.jinja").write_text("Harder, please: {{ action }} {{ instruction }}")
+    async with SimulatorServer(World()) as server:
+        await complete(tmp_path / "run", settings_for(server.base_url, method=METHOD))
+        with pytest.raises(UsageError, match="prompt.improve"):
+            await complete(
+                tmp_path / "run", settings_for(server.base_url, prompts=prompts, method=METHOD)
+            )
+
+
+async def test_metadata_instead_of_seeds(tmp_path: Path) -> None:
+    """Nothing is encoded, nothing mixed, and equal lines count as often as they occur."""
+    path = tmp_path / "metadata.jsonl"
+    line = json.dumps({"use_case": "creative writing", "skills": ["role-play"]})
+    path.write_text(f"{line}\n{line}\n")
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method={"total": 12})
+        await complete(tmp_path / "run", settings, MetadataFile(path))
+    summary = check_books(tmp_path / "run")
+    assert "encode" not in server.log.by_kind
+    assert summary["counts"]["entries"] == 2
+    assert {row["use_case"] for row in rows(tmp_path / "run" / "dataset.jsonl")} <= {
+        "creative writing"
+    }
+
+
+async def test_an_unknown_number_of_seeds(tmp_path: Path) -> None:
+    """With ``per_entry`` nothing is counted before the start."""
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method={"per_entry": 7, "augment_to": 0})
+        await complete(tmp_path / "run", settings, seeds(3))
+    summary = json.loads((tmp_path / "run" / "summary.json").read_bytes())
+    assert summary["counts"]["units"] == 6
+    assert 15 <= summary["counts"]["instructions"] <= 21
+
+
+async def test_failed_items_are_tried_again_on_request(tmp_path: Path) -> None:
+    """Failures are final, for the same bytes again, until ``retry_failed`` asks for another try."""
+    async with SimulatorServer(World(unreadable_share=0.4)) as server:
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        settings = settings_for(server.base_url, method={"total": 20, "redraws": 0})
+        first = await complete(tmp_path, settings)
+        assert first.exit_code == 3
+        failed = {row["id"] for row in rows(tmp_path / "failed.jsonl")}
+    async with SimulatorServer(World(seed=0, unreadable_share=0.0), port=port) as server:
+        assert (await complete(tmp_path, settings)).exit_code == 3
+        assert server.log.requests == 0
+        await complete(tmp_path, settings, retry_failed=True)
+    summary = check_books(tmp_path)
+    still = {row["id"] for row in rows(tmp_path / "failed.jsonl")}
+    assert {row["id"] for row in rows(tmp_path / "failed.jsonl.before")} == failed
+    assert still <= failed
+    assert summary["state"] == "complete"
+
+
+async def test_two_runs_on_one_directory_are_refused(tmp_path: Path) -> None:
+    """The second is told who has it, and the first is not disturbed."""
+    async with SimulatorServer(World()) as server:
+        with RunDirectory(tmp_path), pytest.raises(UsageError, match=f"pid {os.getpid()}"):
+            await complete(tmp_path, settings_for(server.base_url, method=METHOD))
+        await complete(tmp_path, settings_for(server.base_url, method=METHOD))
+
+
+async def test_a_directory_that_is_no_runs_is_left_alone(tmp_path: Path) -> None:
+    """Somebody's files are not written among."""
+    (tmp_path / "thesis.tex").write_text("precious")
+    async with SimulatorServer(World()) as server:
+        with pytest.raises(UsageError, match="not a run's directory"):
+            await complete(tmp_path, settings_for(server.base_url, method=METHOD))
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+async def test_no_server_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    """One line with the URL, and no directory."""
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method=METHOD)
+    with pytest.raises(UsageError, match="no server at http://127.0.0.1"):
+        await complete(tmp_path / "run", settings)
+    assert not (tmp_path / "run").exists()
+
+
+async def test_the_key_is_nowhere(tmp_path: Path) -> None:
+    """A canary key is sent, and found in no file of the run; a wrong one stops the run and is not shown either."""
+    canary = "sk-canary-0123456789"
+    environ = {"MY_KEY": canary}
+    for wanted_key in (canary, "another"):
+        options = ServerOptions(api_key=wanted_key)
+        directory = tmp_path / wanted_key[:3]
+        async with SimulatorServer(World(), options) as server:
+            settings = settings_for(server.base_url, method={"total": 6, "augment_to": 0})
+            assert settings.models is not None
+            tree = settings.models.model_dump()
+            for party in ("strong", "target"):
+                tree[party]["api_key_env"] = "MY_KEY"
+            settings = settings.model_validate({**settings.model_dump(), "models": tree})
+            finished = await complete(directory, settings, environ=environ)
+        assert (finished.exit_code == 2) == (wanted_key == "another")
+        assert canary not in finished.reason
+        for path in directory.rglob("*"):
+            assert canary.encode() not in (path.read_bytes() if path.is_file() else b"")
+            assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path
+
+
+async def test_a_missing_key_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    """The variable to set is named."""
+    settings = settings_for("https://models.example/v1", method=METHOD)
+    with pytest.raises(UsageError, match="OPENAI_API_KEY"):
+        await complete(tmp_path / "run", settings, environ={})
+    assert not (tmp_path / "run").exists()
+
+
+async def test_files_can_be_read_while_the_run_goes_on(tmp_path: Path) -> None:
+    """At any moment every file is whole lines or a whole object."""
+    looks = 0
+    async with SimulatorServer(World(), ServerOptions(latency_s=0.005)) as server:
+        settings = settings_for(server.base_url, max_in_flight=8, method=METHOD)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(complete(tmp_path / "run", settings))
+            while not task.done():
+                for path in (tmp_path / "run").glob("*.json*"):
+                    if path.suffix == ".jsonl":
+                        rows(path)
+                    else:
+                        json.loads(path.read_bytes())
+                    looks += 1
+                await asyncio.sleep(0.01)
+    assert looks > 20
