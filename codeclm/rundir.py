@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ class RunDirectory:
 
     def __enter__(self) -> RunDirectory:
         check_ours(self.path)
+        self._made = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -46,19 +47,25 @@ class RunDirectory:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.ftruncate(self._lock, 0)
+        if not (self.path / "settings.json").exists():  # refused before anything was done
+            self._leave_no_trace()
+        else:
+            os.ftruncate(self._lock, 0)
         os.close(self._lock)
+
+    def _leave_no_trace(self) -> None:
+        (self.path / "run.lock").unlink()
+        if self._made:
+            with suppress(OSError):
+                self.path.rmdir()
 
     def settings(self) -> dict[str, Any] | None:
         """What an earlier session stored; None where there was none."""
         return read_json(self.path / "settings.json")
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
-        """Store the settings of the run and their hash."""
-        data = _pretty(settings)
-        digest = hashlib.sha256(data).hexdigest()
-        replace_file(self.path / "settings.json", [data])
-        replace_file(self.path / "settings.sha256", [digest.encode() + b"\n"])
+        """Store the settings of the run."""
+        replace_file(self.path / "settings.json", [_pretty(settings)])
 
     def summary(self) -> dict[str, Any] | None:
         """The summary on file; None where there is none."""

@@ -68,6 +68,13 @@ class ModelSpec:
     attempts: int = 5
 
 
+def check_spec(spec: ModelSpec, environ: Mapping[str, str] = os.environ) -> None:
+    """Whether ``spec`` can be opened. Raises UsageError, as ``Models.open`` does."""
+    _check_values(spec)
+    identity(spec)
+    _endpoint(spec, parse_model(spec.model), environ)
+
+
 def identity(spec: ModelSpec) -> dict[str, object]:
     """All of ``spec`` that decides an answer; JSON values only. Raises UsageError."""
     name = parse_model(spec.model)
@@ -83,13 +90,6 @@ def identity(spec: ModelSpec) -> dict[str, object]:
     except orjson.JSONEncodeError as error:
         raise UsageError(f"extra_body of {spec.model} is not JSON: {error}") from None
     return values
-
-
-def check_spec(spec: ModelSpec, environ: Mapping[str, str] = os.environ) -> None:
-    """See that ``spec`` can be opened. Raises UsageError as ``Models.open`` does."""
-    _check(spec)
-    identity(spec)
-    _endpoint(spec, parse_model(spec.model), environ)
 
 
 async def check_reachable(spec: ModelSpec) -> None:
@@ -153,7 +153,7 @@ class Models:
         spec is not sound, a key is missing or would be sent in the clear, or the limits differ from
         those that the endpoint was opened with.
         """
-        _check(spec)
+        _check_values(spec)
         name, who = parse_model(spec.model), identity(spec)
         opened_as = orjson.dumps(
             [who, spec.api_key_env, _numbers(spec), spec.timeout_s, spec.attempts],
@@ -229,7 +229,7 @@ def _numbers(spec: ModelSpec) -> _Numbers:
     return spec.requests_per_minute, spec.tokens_per_minute, spec.max_in_flight
 
 
-def _check(spec: ModelSpec) -> None:
+def _check_values(spec: ModelSpec) -> None:
     positive = {
         "requests_per_minute": spec.requests_per_minute,
         "tokens_per_minute": spec.tokens_per_minute,

@@ -72,7 +72,6 @@ class RetryingModel:
                 now_s = self._clock()
                 limited_since_s = now_s if limited_since_s is None else limited_since_s
                 self._check_patience(error, now_s - limited_since_s)
-                self._tell(request, error, 0.0)
                 continue
             except TransientError as error:
                 failures += 1

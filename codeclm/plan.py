@@ -1,0 +1,133 @@
+"""What an order comes to: checked, counted, and compared with what an earlier session stored."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from codeclm.assembly import expected, model_specs
+from codeclm.errors import UsageError
+from codeclm.llm.providers import check_spec
+from codeclm.rundir import check_ours
+from codeclm.seeds import Source, Tally
+from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
+from codeclm.stages.prompt import Template
+from codeclm.stages.templates import load_templates
+from codeclm.version import __version__
+
+__all__ = ["Order", "Plan", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run, and where. ``environ`` holds the keys, so it is never shown."""
+
+    source: Source
+    settings: Settings
+    directory: Path
+    retry_failed: bool = False
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An order that was checked. ``tally`` is None where the length of the source is not known."""
+
+    source: Source
+    settings: Settings
+    models: ModelsSettings
+    templates: Mapping[str, Template]
+    tally: Tally | None
+
+    @property
+    def wanted(self) -> int:
+        """Instructions that there are to be; 0 where that is not known."""
+        return expected(self.source, self.tally, self.settings)[1]
+
+    @property
+    def bad_lines(self) -> int:
+        """Lines of the source that were passed over."""
+        return self.tally.bad_lines if self.tally else 0
+
+    def decisive(self) -> dict[str, Any]:
+        """All that the dataset depends on, flat."""
+        texts = {f"prompt.{name}": _sha256(one.text) for name, one in self.templates.items()}
+        content = self.tally.content if self.tally else None
+        return {**self.settings.decisive(), "input": content, **texts}
+
+    def hash(self) -> str:
+        """A digest of all that the dataset depends on."""
+        return _sha256(repr(sorted(self.decisive().items())))
+
+    def record(self) -> dict[str, Any]:
+        """What is stored beside the dataset; no secrets are in it."""
+        return {
+            "codeclm": __version__,
+            "sha256": self.hash(),
+            "settings": self.settings.stored(),
+            "input": {
+                "source": str(getattr(self.source, "path", "a list")),
+                "items": self.tally and self.tally.items,
+                "bad_lines": self.bad_lines,
+            },
+            "decisive": self.decisive(),
+        }
+
+    def after(self, stored: Mapping[str, Any]) -> Plan:
+        """This plan as a continuation of the ``stored`` one: a larger total extends it.
+
+        Raises UsageError, naming the difference, where the dataset would be another one.
+        """
+        plan = self._with_totals_of(stored)
+        old, new = stored["decisive"], plan.decisive()
+        extended = (new["method.total"] or 0) > (old["method.total"] or 0) > 0
+        free = {"method.total", "method.extends"} if extended else set()
+        kept = {name: value for name, value in old.items() if name not in free}
+        changed = difference(kept, {name: new[name] for name in new if name not in free})
+        if changed:
+            raise UsageError(
+                f"it holds a run with other settings ({'; '.join(changed)}); "
+                "run with the old ones, or give another -o"
+            )
+        return plan
+
+    def equals(self, stored: Mapping[str, Any]) -> bool:
+        """Whether the ``stored`` plan makes the same dataset."""
+        return bool(self._with_totals_of(stored).decisive() == stored["decisive"])
+
+    def _with_totals_of(self, stored: Mapping[str, Any]) -> Plan:
+        """This plan with the totals that the stored run was given before."""
+        method, old = self.settings.method, stored["decisive"]
+        before = [*old["method.extends"], old["method.total"]]
+        if method.total is None or method.extends or None in before or before[-1] > method.total:
+            return self
+        extends = tuple(total for total in before if total < method.total)
+        settings = self.settings.model_copy(update={"method": replace(method, extends=extends)})
+        return replace(self, settings=settings)
+
+
+def make_plan(order: Order) -> Plan:
+    """Check all of ``order`` that can be checked without a call. Raises UsageError."""
+    check_ours(order.directory)
+    models = order.settings.models
+    if models is None:
+        raise UsageError(MISSING_MODEL.format(party="strong"))
+    counted = order.settings.method.total is not None
+    plan = Plan(
+        order.source,
+        order.settings,
+        models,
+        load_templates(order.settings.prompts),
+        order.source.tally() if counted else None,
+    )
+    for spec in model_specs(models):
+        check_spec(spec, order.environ)
+    return plan
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
