@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,23 +44,31 @@ class Session:
         self._earlier = earlier
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
+        self._saving = threading.Lock()
+        self._over = False
 
     async def consume(self, running: Run, view: View) -> RunStopped | None:
         """Take every outcome down; the reason where the run was stopped."""
-        stopped = None
-        async with asyncio.TaskGroup() as group:
-            ticking = [
-                group.create_task(self._keep_safe()),
-                group.create_task(self._keep_shown(running, view)),
-            ]
-            try:
-                async for outcome in running:
-                    self._sink.write(outcome)
-            except RunStopped as reason:
-                stopped = reason
-            for task in ticking:
-                task.cancel()
-        return stopped
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._keep_safe())
+                showing = group.create_task(self._keep_shown(running, view))
+                try:
+                    return await self._take_down(running)
+                finally:
+                    keeping.cancel()
+                    showing.cancel()
+        finally:
+            with self._saving:  # the thread may be at it still
+                self._over = True
+
+    async def _take_down(self, running: Run) -> RunStopped | None:
+        try:
+            async for outcome in running:
+                self._sink.write(outcome)
+        except RunStopped as reason:
+            return reason
+        return None
 
     def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
         """Close the books: the summary, and the dataset if the run is complete."""
@@ -76,8 +85,10 @@ class Session:
             await asyncio.to_thread(self._save, self._summary("running"))
 
     def _save(self, summary: Mapping[str, Any]) -> None:
-        self._sink.sync()
-        self._directory.write_summary(summary)
+        with self._saving:
+            if not self._over:
+                self._sink.sync()
+                self._directory.write_summary(summary)
 
     async def _keep_shown(self, running: Run, view: View) -> None:
         while True:

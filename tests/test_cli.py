@@ -72,6 +72,7 @@ BAD = [
     ((*RUN, *MODELS), "no server at http://127.0.0.1:9/v1"),
     (("run", "seeds.jsonl", "-o", "foreign", *MODELS), "foreign: not empty and not a run's"),
     (("run", "seeds.jsonl", "-o", "file", *MODELS), "file: not a directory"),
+    ((*RUN, *MODELS, "--config", "seeds.jsonl"), "seeds.jsonl: unknown setting 'instruction'"),
     (("run", "-o", "out", *MODELS), "give either SEEDS (a file, or -) or --metadata"),
     (("run", "seeds.jsonl", *MODELS), "--output"),
     ((*RUN, *MODELS, "--thetta", "1"), "--thetta"),

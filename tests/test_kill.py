@@ -16,7 +16,6 @@ from tests.running import TOPICS, check_books, rows
 
 pytestmark = pytest.mark.anyio
 
-KILLS = 20
 IN_FLIGHT = 8
 OPTIONS = ServerOptions(latency_s=0.004, latency_jitter=1, record_calls=True)
 
@@ -55,32 +54,34 @@ async def run_until_killed(
     return ended.result() == -signal.SIGKILL
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("kills", [20, pytest.param(100, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
-async def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
-    """Killed at 20 random moments and resumed each time, once with a torn line: the dataset is byte for byte that of
+async def test_kills_change_nothing(tmp_path: Path, kills: int) -> None:
+    """Killed at random moments and resumed each time, once with a torn line: the dataset is byte for byte that of
     the undisturbed run, and what was paid twice is at most what was in flight at the kills."""
     async with SimulatorServer(World(), OPTIONS) as server:
         command = write_inputs(tmp_path, server.base_url)
         await run_to_end(command, tmp_path / "whole")
         needed = server.log.answered
-    moments = sorted(random.Random(20).sample(range(1, needed), KILLS))
+    moments = sorted(random.Random(kills).sample(range(1, needed), kills))
     async with SimulatorServer(World(), OPTIONS) as server:
         command = write_inputs(tmp_path, server.base_url)
-        kills = 0
+        killed = 0
         for moment in moments:
-            kills += await run_until_killed(command, tmp_path / "parts", server, moment)
-            if moment == moments[KILLS // 2]:
+            killed += await run_until_killed(command, tmp_path / "parts", server, moment)
+            if moment == moments[kills // 2]:
                 with (tmp_path / "parts" / "selected.jsonl").open("ab") as file:
                     file.write(b'{"id": "torn')
         code = await run_to_end(command, tmp_path / "parts")
         paid_again = server.log.paid_again
-    assert kills >= KILLS - 2
+    assert killed >= 0.9 * kills
     assert code in {0, 3}
     summary = check_books(tmp_path / "parts")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert (parts / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
-    assert paid_again <= kills * 2 * IN_FLIGHT
+    print(f"{killed} kills, {paid_again} answers paid twice, {needed} needed")
+    assert paid_again <= killed * 2 * IN_FLIGHT
     assert summary["counts"] == check_books(whole)["counts"]
     for name in ("selected", "discarded", "failed"):
         ids = [row["id"] for row in rows(parts / f"{name}.jsonl")]

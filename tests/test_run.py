@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from codeclm.errors import UsageError
+from codeclm.llm.store import AnswerStore
 from codeclm.progress import NoView, Snapshot
 from codeclm.run import Order, Stopper, run
 from codeclm.rundir import RunDirectory
@@ -250,6 +252,52 @@ async def test_a_directory_that_is_no_runs_is_left_alone(tmp_path: Path) -> None
         with pytest.raises(UsageError, match="not a run's directory"):
             await complete(tmp_path, settings_for(server.base_url, method=METHOD))
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("option", ["directory", "cache"])
+async def test_a_place_that_cannot_be_written_is_told(tmp_path: Path, option: str) -> None:
+    """One line that names it, and nothing is left behind."""
+    (tmp_path / "file").write_text("in the way")
+    bad, good = tmp_path / "file" / "below", tmp_path / "run"
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(
+            server.base_url, cache=bad if option == "cache" else None, method=METHOD
+        )
+        with pytest.raises(UsageError, match=str(bad)):
+            await complete(bad if option == "directory" else good, settings)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+async def test_a_cache_in_use_is_told(tmp_path: Path) -> None:
+    """Two runs may share a cache one after the other, not at the same time."""
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, cache=tmp_path / "cache", method=METHOD)
+        async with AnswerStore(tmp_path / "cache"):
+            with pytest.raises(UsageError, match="cache"):
+                await complete(tmp_path / "run", settings)
+        assert not (tmp_path / "run").exists()
+        await complete(tmp_path / "run", settings)
+
+
+async def test_a_run_without_its_cache_goes_on_with_what_is_on_record(tmp_path: Path) -> None:
+    """If the cache was deleted, finished instructions are not made again and no row is doubled."""
+    async with SimulatorServer(World(), ServerOptions(latency_s=0.002)) as server:
+        settings = settings_for(server.base_url, max_in_flight=8, method=METHOD)
+        stopper = Stopper()
+
+        class Watch(NoView):
+            interval_s = 0.001
+
+            def show(self, snapshot: Snapshot) -> None:
+                if snapshot.finished >= 15 and not stopper.asked:
+                    stopper.stop("enough")
+
+        await run(Order(seeds(8), settings, tmp_path), Watch(), stopper)
+        before = {row["id"] for row in rows(tmp_path / "selected.jsonl")}
+        shutil.rmtree(tmp_path / "cache")
+        await complete(tmp_path, settings)
+    check_books(tmp_path)
+    assert before <= {row["id"] for row in rows(tmp_path / "dataset.jsonl")}
 
 
 async def test_no_server_is_told_before_anything_is_written(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from codeclm.errors import (
 )
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.hint import duration_s, retry_after_s
+from codeclm.llm.secret import redact
 
 __all__ = ["Complaint", "complaint_in", "error_for", "one_line"]
 
@@ -116,7 +117,7 @@ def error_for(
     headers: Mapping[str, str],
     complaint: Complaint,
     endpoint: Endpoint,
-    redact: Callable[[str], str] = str,
+    redact: Callable[[str], str] = redact,
 ) -> CodecLMError:
     """The error that ``status`` and ``complaint`` amount to; its message fits one line."""
     hint_s = retry_after_s(headers)

@@ -11,6 +11,7 @@ from codeclm.errors import MalformedAnswer, RequestRefused, ServerError
 from codeclm.llm.chat import ChatRequest, Completion, Usage
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.refusal import Complaint, complaint_in, error_for
+from codeclm.llm.secret import redact
 from codeclm.llm.thoughts import split_thoughts
 
 __all__ = ["payload", "read_completion"]
@@ -55,7 +56,7 @@ def read_completion(
     body: bytes,
     *,
     endpoint: Endpoint,
-    redact: Callable[[str], str] = str,
+    redact: Callable[[str], str] = redact,
 ) -> Completion:
     """The completion in an HTTP answer, or the error that it amounts to.
 

@@ -77,7 +77,7 @@ _OTHER_SCALE = re.compile(_SCALE, re.IGNORECASE)
 
 def _pairs(before: str, after: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Two numbers between ``before`` and ``after``: with decimal points, and with decimal commas."""
-    word = r" ?(?:[;&]|\b(?:and|vs\.?|versus|und|et|y)\b|[和与对]) ?"
+    word = r" ?(?:[;&]|\b(?:and|versus|und|et|y)\b|\bvs\b\.?|[和与对]) ?"
     point = rf"\(?(-?[0-9]+(?:\.[0-9]+)?)(?:{word}| ?, ?| )(-?[0-9]+(?:\.[0-9]+)?)"
     comma = rf"\(?(-?[0-9]+(?:[.,][0-9]+)?)(?:{word}| ?, | )(-?[0-9]+(?:[.,][0-9]+)?)"
     return (
@@ -121,8 +121,10 @@ def _agreed(text: str) -> Pair:
         pairs.add((named["①"], named["②"]))
     if not pairs:
         pairs = {_pair(*found.groups()) for form in _SENTENCES for found in form.finditer(text)}
-    if len(pairs) != 1 or _OTHER_SCALE.search(text):
-        raise ParseError(f"the answer gives {len(pairs)} pairs of scores, or uses another scale")
+    if _OTHER_SCALE.search(text):
+        raise ParseError("the answer uses another scale")
+    if len(pairs) != 1:
+        raise ParseError(f"the answer gives {len(pairs) or 'no'} pairs of scores")
     [pair] = pairs
     if any(pair["①②".index(name)] != score for name, score in named.items()):
         raise ParseError("the answer gives one assistant two scores")
