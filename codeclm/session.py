@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from codeclm.engine.pipeline import Run
+from codeclm.engine.run import Run
 from codeclm.errors import RunStopped
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from codeclm.assembly import make_job, open_parties
 from codeclm.engine.events import Observer
-from codeclm.engine.pipeline import Run
+from codeclm.engine.run import Run
 from codeclm.errors import UsageError
 from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.providers import Models

@@ -16,7 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from codeclm.engine.events import ItemAdmitted, StepFailed, StepFinished, StepStarted
-from codeclm.engine.pipeline import Pipeline, Run
+from codeclm.engine.pipeline import Pipeline
+from codeclm.engine.run import Run
 from codeclm.engine.stage import Failed, Stage
 from codeclm.errors import ItemError, RunStopped
 

@@ -1,35 +1,22 @@
-"""A chain of stages, and one run of it.
+"""A chain of stages: who hands what to whom.
 
-Routing is by type: a record goes to the next stage down the chain that accepts its type; if there is none, back to
-the nearest one up the chain (a loop edge); if there is none either, it is an outcome.
-
-Why it cannot deadlock: forward edges wait for room, and every wait points down the chain, to the consumer at its
-end; a loop edge goes to the front of an inbox and never waits. What that could pile up is capped by tickets: an item
-of the source enters only with a ticket, which covers all that is made of it and is free when the last of it has left.
+Routing is by type: a record goes to the next stage down the chain that accepts its type; if there is none, back
+to the nearest one up the chain (a loop edge); if there is none either, it is an outcome.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
 
-from codeclm.engine.channel import Channel, ChannelClosed
-from codeclm.engine.events import (
-    ItemAdmitted,
-    Observer,
-    PipelineStatistics,
-    StageStatistics,
-    StepFailed,
-    StepFinished,
-    StepStarted,
-)
-from codeclm.engine.stage import Failed, Stage
-from codeclm.errors import ItemError, RunStopped
+from codeclm.engine.events import Observer
+from codeclm.engine.run import Run
+from codeclm.engine.stage import Stage
 
-__all__ = ["Pipeline", "Run"]
+__all__ = ["Pipeline"]
 
 
 class Pipeline:
@@ -77,7 +64,7 @@ class Pipeline:
         Leaving the block early cancels what is under way. A bug in a stage or source is raised as it was, not in a
         group.
         """
-        run = Run(self, source, observers)
+        run = Run(self.stages, self.route, self.tickets, source, observers)
         try:
             async with asyncio.TaskGroup() as group:
                 run.start(group)
@@ -87,226 +74,6 @@ class Pipeline:
                     run.cancel()
         except BaseExceptionGroup as failures:
             raise _first(failures) from None
-
-
-class Run:
-    """One run: an async iterator over outcomes."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        source: AsyncIterable[Any] | Iterable[Any],
-        observers: Sequence[Observer],
-    ) -> None:
-        self._pipeline = pipeline
-        self._source = source
-        self._observers = tuple(observers)
-        self._lanes = tuple(_Lane(index, stage) for index, stage in enumerate(pipeline.stages))
-        self._routes: dict[tuple[int, type], int | None] = {}
-        self._outbox: Channel[object] = Channel(pipeline.tickets)
-        self._tickets = asyncio.Semaphore(pipeline.tickets)
-        self._tickets_in_use = 0
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._exhausted = False
-        self._stopped: RunStopped | None = None
-        self._admitted = self._inside = self._inside_peak = 0
-
-    def __aiter__(self) -> Run:
-        return self
-
-    async def __anext__(self) -> object:
-        """The next outcome. Raises RunStopped at the end of a run that was drained."""
-        try:
-            return await self._outbox.get()
-        except ChannelClosed:
-            if self._stopped is not None:
-                raise self._stopped from None
-            raise StopAsyncIteration from None
-
-    def drain(self, reason: RunStopped) -> None:
-        """End early: steps under way finish, nothing new starts; what has no outcome then stays pending."""
-        if self._stopped is None:
-            self._stopped = reason
-            for lane in self._lanes:
-                lane.inbox.close(discard=True)
-            self._source_task.cancel()
-            self._end_if_done()
-
-    def statistics(self) -> PipelineStatistics:
-        """The run at this moment."""
-        return PipelineStatistics(
-            stages=tuple(lane.statistics() for lane in self._lanes),
-            admitted=self._admitted,
-            tickets_in_use=self._tickets_in_use,
-            inside=self._inside,
-            inside_peak=self._inside_peak,
-        )
-
-    def start(self, group: asyncio.TaskGroup) -> None:
-        """Start admitting; workers start as work arrives."""
-        self._group = group
-        self._time = asyncio.get_running_loop().time
-        self._source_task = self._spawn("source", self._admit())
-
-    def cancel(self) -> None:
-        """Cancel every task of the run."""
-        for task in self._tasks:
-            task.cancel()
-
-    def _spawn(self, name: str, work: Any) -> asyncio.Task[None]:
-        task = self._group.create_task(work, name=f"codeclm {name}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    def _tell(self, event: object) -> None:
-        for observer in self._observers:
-            observer(event)
-
-    async def _admit(self) -> None:
-        async with aclosing(_each(self._source)) as items:
-            async for item in items:
-                await self._tickets.acquire()
-                self._tickets_in_use += 1
-                self._admitted += 1
-                self._grow(1)
-                if self._observers:
-                    self._tell(ItemAdmitted(item))
-                await self._send(-1, item, _Ticket())
-        self._exhausted = True
-        self._end_if_done()
-
-    def _grow(self, change: int) -> None:
-        self._inside += change
-        self._inside_peak = max(self._inside_peak, self._inside)
-
-    async def _send(self, origin: int, record: object, ticket: _Ticket) -> None:
-        key = (origin, type(record))
-        if key not in self._routes:
-            self._routes[key] = self._pipeline.route(*key)
-        target = self._routes[key]
-        if target is None:
-            await self._leave(record, ticket)
-            return
-        lane = self._lanes[target]
-        self._staff(lane)
-        if target > origin:
-            await lane.inbox.put((record, ticket))
-        else:
-            lane.inbox.put_front((record, ticket))
-
-    def _staff(self, lane: _Lane) -> None:
-        """Start a worker if nobody waits for work and one more is allowed: idle stages cost nothing."""
-        if lane.workers < lane.stage.workers and not lane.inbox.has_idle_getter:
-            lane.workers += 1
-            self._spawn(f"{lane.stage.name} {lane.workers}", self._work(lane))
-
-    async def _work(self, lane: _Lane) -> None:
-        try:
-            while True:
-                record, ticket = await lane.inbox.get()
-                if self._stopped is not None:
-                    break  # handed over just before the drain: it stays pending
-                lane.working += 1
-                await self._process(lane, record, ticket)
-                lane.working -= 1
-                self._end_if_done()
-        except ChannelClosed:
-            pass
-
-    async def _process(self, lane: _Lane, record: object, ticket: _Ticket) -> None:
-        made = await self._step(lane, record)
-        if made is None:
-            return
-        ticket.alive += len(made) - 1
-        self._grow(len(made) - 1)
-        if not ticket.alive:
-            self._release()
-        try:
-            for one in made:
-                if isinstance(one, Failed):
-                    await self._leave(one, ticket)
-                else:
-                    await self._send(lane.index, one, ticket)
-        except ChannelClosed:
-            pass  # drained meanwhile: what is not sent stays pending
-
-    async def _step(self, lane: _Lane, record: object) -> Sequence[object] | None:
-        """What the stage makes of ``record``; None where the run is to stop and the record stays pending."""
-        name = lane.stage.name
-        started_s = self._time()
-        if self._observers:
-            self._tell(StepStarted(name, record))
-        try:
-            made: Sequence[object] = await lane.stage.step(record)
-        except ItemError as error:
-            lane.failed += 1
-            self._tell(StepFailed(name, record, error, self._time() - started_s))
-            return (Failed(record, name, error),)
-        except RunStopped as reason:
-            self.drain(reason)
-            return None
-        lane.done += 1
-        if self._observers:
-            self._tell(StepFinished(name, record, tuple(made), self._time() - started_s))
-        return made
-
-    async def _leave(self, outcome: object, ticket: _Ticket) -> None:
-        await self._outbox.put(outcome)
-        self._grow(-1)
-        ticket.alive -= 1
-        if not ticket.alive:
-            self._release()
-
-    def _release(self) -> None:
-        self._tickets_in_use -= 1
-        self._tickets.release()
-
-    def _end_if_done(self) -> None:
-        over = self._stopped is not None or (self._exhausted and not self._tickets_in_use)
-        if over and not any(lane.working for lane in self._lanes):
-            for lane in self._lanes:
-                lane.inbox.close()
-            self._outbox.close()
-
-
-class _Ticket:
-    """Counts what is alive of one item of the source."""
-
-    __slots__ = ("alive",)
-
-    def __init__(self) -> None:
-        self.alive = 1
-
-
-class _Lane:
-    """A stage of one run: its inbox, its workers, its counts."""
-
-    __slots__ = ("done", "failed", "inbox", "index", "stage", "workers", "working")
-
-    def __init__(self, index: int, stage: Stage[Any, Any]) -> None:
-        self.index = index
-        self.stage = stage
-        self.inbox: Channel[tuple[object, _Ticket]] = Channel(stage.capacity)
-        self.workers = self.working = self.done = self.failed = 0
-
-    def statistics(self) -> StageStatistics:
-        return StageStatistics(
-            self.stage.name, len(self.inbox), self.working, self.done, self.failed
-        )
-
-
-async def _each(source: AsyncIterable[Any] | Iterable[Any]) -> AsyncGenerator[Any, None]:
-    if isinstance(source, AsyncGenerator):
-        async with aclosing(source):
-            async for item in source:
-                yield item
-    elif isinstance(source, AsyncIterable):
-        async for item in source:
-            yield item
-    else:
-        for item in source:
-            yield item
 
 
 def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -87,16 +89,24 @@ class OpenAIChat:
 
     async def complete(self, request: ChatRequest) -> Completion:
         """One POST, and up to three more where an idle connection closed under it."""
-        body = self._payload(request)
+        outcome = await self._outcome(self._payload(request))
+        if isinstance(outcome, Completion):
+            return outcome
+        raise outcome
+
+    async def _outcome(self, body: bytes) -> Completion | CodecLMError:
+        """The answer, or an error without frames and causes: those hold headers, and so the key."""
         try:
             status, headers, answer = await self._exchange(body)
-        except (aiohttp.ClientError, OSError) as error:
-            failure = self._translated(error)
-        else:
             return read_completion(
                 status, headers, answer, endpoint=self._endpoint, redact=self._redact
             )
-        raise failure  # outside of "except": the cause holds the request's headers and so the key
+        except CodecLMError as error:
+            failure = error
+        except (aiohttp.ClientError, OSError) as error:
+            failure = self._translated(error)
+        failure.__context__ = failure.__cause__ = None
+        return failure.with_traceback(None)
 
     async def _exchange(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         """Post, and again at once if the server closed an idle connection as it was used again."""
@@ -162,4 +172,7 @@ def _is_plain(response: aiohttp.ClientResponse) -> bool:
 def _reason(error: Exception) -> str:
     """What the operating system says, or the kind of error; never an object with headers in it."""
     cause = getattr(error, "os_error", error)
+    number = getattr(cause, "errno", None) or 0
+    if number in errno.errorcode:
+        return os.strerror(number)
     return getattr(cause, "strerror", None) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -100,8 +101,11 @@ async def check_reachable(spec: ModelSpec) -> None:
     try:
         async with asyncio.timeout(REACHABLE_WITHIN_S):
             _, writer = await asyncio.open_connection(parts.hostname, port)
+    except TimeoutError:
+        raise UsageError(f"no server at {base_url} (no answer in time)") from None
     except OSError as error:
-        reason = error.strerror or "no answer" if not isinstance(error, TimeoutError) else "timeout"
+        number = error.errno or 0
+        reason = os.strerror(number) if number in errno.errorcode else error.strerror or str(error)
         raise UsageError(f"no server at {base_url} ({reason})") from None
     writer.close()
 

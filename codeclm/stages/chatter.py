@@ -3,7 +3,7 @@
 Content is more precious than tidiness, so only what a careful reader would be sure of is taken for chatter. A closing
 remark is a last paragraph, set apart by a blank line and outside code. Either it speaks of the answer itself ("I hope
 these instructions help", "This version is more challenging because ..."); then it goes, unless the line before it ends
-with a colon and so announces it. Or it is a mere courtesy ("Feel free to adjust"); then it goes only where no line
+with a colon and so announces it. Or it is a mere courtesy ("I hope this helps"); then it goes only where no line
 before it announces any text, since that text might be a letter that ends so.
 """
 
@@ -18,9 +18,11 @@ __all__ = ["announces", "cut_closing", "cut_last_paragraph", "is_rule", "says_no
 _LONGEST_REMARK = 600
 _RULE = re.compile(r"[ \t]*([-*_=])(?:[ \t]{0,3}\1){2,}[ \t\r]*")
 
-_ANSWER = r"(?:instructions?|prompts?|rubrics?|actions?)\b"
+_ANSWER = r"(?:instructions?|prompts?|rubrics?)\b"
 _NEW = r"(?:new|rewritten|revised|updated|modified|improved|enhanced)"
-_HARDER = r"(?:more (?:\w+ )?(?:challeng|complex|difficult|demand)|harder|challenge|difficulty|complexity|original)"
+_HARDER = r"(?:more (?:\w+ )?(?:challeng|complex|difficult|demand)|harder|difficulty|complexity)"
+_IF_YOU_WANT = r"if you(?:[’']d| would)? (?:need|want|like)"
+_MORE = r"(?:any |some )?(?:more|other|another|anything|further|additional|different|changes|adjust|modif|revisi|help)"
 
 
 def _opening(*openings: str) -> re.Pattern[str]:
@@ -28,25 +30,27 @@ def _opening(*openings: str) -> re.Pattern[str]:
 
 
 _ABOUT_ANSWER = _opening(
-    r"(?:please )?(?:let me know|feel free|would you like|do you want|if you|i can\b|i[’']d be)\b"
-    rf".*\b(?:{_ANSWER}|more of (?:these|them)\b)",
-    rf"(?:i )?hope (?:you find )?(?:these|this|the) (?:\w+ ){{0,3}}{_ANSWER}",
-    rf"(?:these|all (?:of )?(?:these|the)|each of (?:these|the)) (?:\w+ ){{0,3}}{_ANSWER} (?:and actions )?"
-    r"(?:cover|span|range|vary|differ|aim|reflect|touch|are (?:all )?(?:design|meant|intend|varied|diverse|tailor))",
-    rf"this (?:list|set|collection|selection) of (?:\w+ ){{0,3}}{_ANSWER}",
-    r"(?:希望)?(?:这些|以上|上述)(?:指令|指示|任务|问题|提示)(?:涵盖|覆盖|旨在|均|对|能)",
-    rf"(?:this|the) (?:{_NEW} )?(?:version|rewrite|revision)\b.*{_HARDER}",
-    rf"(?:this|the) {_NEW} (?:\w+ )?(?:instruction|prompt|task|question)\b.*{_HARDER}",
-    r"this (?:instruction|prompt) is (?:now )?(?:more (?:challenging|complex|difficult|demanding)|harder)\b",
-    r"(?:changes made|what changed|explanation of (?:the )?changes|why (?:this|it) is (?:more|harder))\b",
+    rf"(?:please )?(?:let me know|feel free|just ask)\b.*\b{_IF_YOU_WANT}\b.*\b(?:{_ANSWER}|more of (?:these|them)\b)",
+    rf"(?:would you like|do you want) (?:me to )?.*\b(?:more|other|another|further|these|this) (?:\w+ )?{_ANSWER}",
+    rf"(?:i )?hope (?:you find )?(?:these|this|the) (?:\w+ ){{0,3}}{_ANSWER} (?:(?:and actions|will|all) )?"
+    r"(?:help|meet|fit|work|suit|inspire|provide|are (?:helpful|useful|what))",
+    r"(?:these|all (?:of )?(?:these|the)|each of (?:these|the)|this (?:list|set|collection) of)"
+    rf" (?:\w+ ){{0,3}}{_ANSWER} (?:and actions )?"
+    r"(?:covers?|spans?|ranges?|var(?:y|ies)|differ|aims?|reflects?|touch|"
+    r"(?:is|are) (?:all )?(?:design|meant|intend|varied|diverse|tailor))",
+    r"(?:希望)?(?:这些|以上|上述)(?:指令|指示|提示)(?:涵盖|覆盖|旨在|对[您你]|能帮)",
+    rf"(?:this|the) (?:{_NEW} )?(?:\w+ )?(?:version|rewrite|revision|instruction|prompt) "
+    rf"(?:is|now|adds|makes|introduces|requires|increases|raises)\b(?=.*\b{_HARDER}).*",
+    r"(?:explanation of (?:the )?changes|why (?:this|it) is (?:now )?(?:more|harder))\b",
 )
 _COURTESY = _opening(
     r"(?:i )?hope (?:this|these|that|it) (?:will )?helps?\b",
-    r"(?:please )?let me know if\b.*\b(?:else|more|another|further|additional|change|adjust|modif|revis|tweak)",
-    r"(?:please )?feel free to (?:ask|adjust|modify|adapt|customi[sz]e|tweak|let me know|reach out)\b",
-    r"would you like (?:me to|more|another|any)\b",
-    r"is there anything else\b",
-    r"希望(?:这|能|对)|如果?(?:您|你)?(?:还)?需要(?:更多|其他|进一步)|请告诉我",
+    rf"(?:please )?(?:let me know|feel free to (?:ask|reach out|let me know)) {_IF_YOU_WANT} (?:me to|{_MORE})"
+    r"(?!.*\b(?:details?|info\w*|context|data|clarif\w+|input|questions?)\b)",
+    r"(?:please )?feel free to (?:adjust|modify|adapt|customi[sz]e|tweak|use) (?:these|any of these)\b",
+    r"(?:please )?let me know if (?:anything else comes|there(?:[’']s| is) anything else)\b",
+    r"is there anything else (?:i can|you(?:[’']d| would) like)\b",
+    r"希望(?:这些?|以上)?(?:内容)?(?:能|会)?(?:对[您你]|帮到)",
 )
 _CANNOT = r"i ?(?:can[’']?t|cannot|can not|won[’']t|will not|(?:am|[’']?m) (?:unable|not able) to)"
 _REFUSAL = _opening(
