@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from codeclm.errors import UsageError
 from codeclm.llm.providers import Models, ModelSpec
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.table import METHODS
-from codeclm.seeds import MetadataFile, Source, Tally
+from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.sources import Source
 from codeclm.stages.prompt import Template
+from codeclm.stdin import SeedStream
 
-__all__ = ["augment_to", "expected", "make_job", "model_specs", "open_parties"]
+__all__ = ["augment_to", "expected", "make_job", "model_specs", "open_parties", "tally_of"]
 
 PAPER_POOL = 200
 """Metadata entries that the paper extends its pool to."""
@@ -53,6 +56,18 @@ def make_job(
         units_in_flight=settings.units_in_flight,
         done=done,
     )
+
+
+def tally_of(source: Source, settings: Settings) -> Tally | None:
+    """What there is in ``source``; None for a stream, whose end is not known.
+
+    Raises UsageError for what cannot be read, and for a stream where a total is to be spread over all of it.
+    """
+    if not isinstance(source, SeedStream):
+        return source.tally()
+    if settings.method.total is not None:
+        raise UsageError("a stream has no known length; give per_entry instead of total")
+    return None
 
 
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:

@@ -21,9 +21,12 @@ from codeclm.console import (
 from codeclm.demo import demo_order, demo_server, describe
 from codeclm.errors import CodecLMError, UsageError
 from codeclm.run import Order
-from codeclm.seeds import MetadataFile, SeedFile, Source, spool_stdin
+from codeclm.rundir import check_ours
+from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World, parse_duration
+from codeclm.sources import Source
+from codeclm.stdin import SeedStream, spool_stdin
 from codeclm.version import __version__
 
 __all__ = ["main"]
@@ -117,7 +120,8 @@ def run(
     }
     flags = {"models": models, "method": method, "seed": seed, "prompts": prompts, "cache": cache}
     settings = load_settings(config, flags)
-    source = _source(seeds, metadata, output, field, skip_bad_lines)
+    counted = settings.method.total is not None
+    source = _source(seeds, metadata, (output, field, skip_bad_lines), counted=counted)
     return run_loop(execute(Order(source, settings, output, retry_failed), view_for(progress)))
 
 
@@ -196,16 +200,19 @@ def main() -> None:
 
 
 def _source(
-    seeds: str | None, metadata: Path | None, output: Path, field: str, skip: bool
+    seeds: str | None, metadata: Path | None, order: tuple[Path, str, bool], *, counted: bool
 ) -> Source:
-
+    output, field, skip = order
     if (seeds is None) == (metadata is None):
         raise UsageError("give either SEEDS (a file, or -) or --metadata FILE")
     if metadata is not None:
         return MetadataFile(metadata, skip)
-    if seeds == "-":
-        return SeedFile(spool_stdin(output), field, skip)
-    return SeedFile(Path(str(seeds)), field, skip)
+    if seeds != "-":
+        return SeedFile(Path(str(seeds)), field, skip)
+    if not counted:
+        return SeedStream(field, skip)
+    check_ours(output)
+    return SeedFile(spool_stdin(output), field, skip)
 
 
 def _print_version(asked: bool) -> None:

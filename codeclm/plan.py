@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import expected, model_specs
+from codeclm.assembly import expected, model_specs, tally_of
 from codeclm.errors import UsageError
 from codeclm.llm.providers import check_spec
 from codeclm.rundir import check_ours
-from codeclm.seeds import Source, Tally
+from codeclm.seeds import Tally
 from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
+from codeclm.sources import Source
 from codeclm.stages.prompt import Template
 from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
@@ -116,13 +117,12 @@ def make_plan(order: Order) -> Plan:
     models = order.settings.models
     if models is None:
         raise UsageError(MISSING_MODEL.format(party="strong"))
-    counted = order.settings.method.total is not None
     plan = Plan(
         order.source,
         order.settings,
         models,
         load_templates(order.settings.prompts),
-        order.source.tally() if counted else None,
+        tally_of(order.source, order.settings),
     )
     for spec in model_specs(models):
         check_spec(spec, order.environ)

@@ -123,6 +123,8 @@ def _finished_before(order: Order, plan: Plan) -> Finished | None:
     dataset = order.directory / "dataset.jsonl"
     if stored is None or summary is None or order.retry_failed or not dataset.exists():
         return None
+    if plan.tally is None:  # only reading a stream shows whether there is more in it
+        return None
     if summary.get("state") != "complete" or not plan.equals(stored):
         return None
     return Finished(_exit_code(summary), summary, dataset)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import shutil
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from codeclm.errors import UsageError
 from codeclm.records import Entry, Metadata, Seed, digest
 
-__all__ = ["MetadataFile", "SeedFile", "SeedList", "Source", "Tally", "spool_stdin"]
+__all__ = ["MetadataFile", "SeedFile", "SeedList", "Tally", "parse_seed"]
 
 Row = tuple[int, object]
 """A line number (from 1) and what stands there."""
@@ -52,19 +50,7 @@ class SeedFile:
         return _tally(self.path, self._parse, self.skip_bad_lines, "seed")
 
     def _parse(self, row: object) -> tuple[str, str]:
-        if isinstance(row, str):
-            instruction: object = row
-            identity: object = ""
-        elif isinstance(row, dict):
-            instruction = _field(row, self.field)
-            identity = row.get("id") or ""
-        else:
-            raise UsageError(f"not an object with a field {self.field!r}")
-        if not isinstance(instruction, str) or not _encodable(instruction):
-            raise UsageError("the instruction is no text")
-        if not instruction.strip():
-            raise UsageError("the instruction is empty")
-        return instruction, str(identity)
+        return parse_seed(row, self.field)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +101,21 @@ class SeedList:
         return Tally(len(self.instructions), 0, digest(*self.instructions))
 
 
-Source = SeedFile | MetadataFile | SeedList
-
-
-def spool_stdin(directory: Path, stdin: IO[bytes] | None = None) -> Path:
-    """Keep standard input (JSON lines) as ``seeds.jsonl``, so that it can be counted, read again and resumed from.
-
-    The file is replaced only as a whole; a run that it belongs to sees by its digest whether it changed.
-    """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = directory / ".seeds.jsonl.new"
-        with beside.open("wb") as spool:
-            shutil.copyfileobj(stdin or sys.stdin.buffer, spool)
-        return beside.replace(directory / "seeds.jsonl")
-    except OSError as error:
-        raise UsageError(f"{directory}: cannot be written ({error.strerror or error})") from None
+def parse_seed(row: object, field: str) -> tuple[str, str]:
+    """Instruction and id ("" if none) of a text, or of an object with ``field``. Raises UsageError."""
+    if isinstance(row, str):
+        instruction: object = row
+        identity: object = ""
+    elif isinstance(row, dict):
+        instruction = _field(row, field)
+        identity = row.get("id") or ""
+    else:
+        raise UsageError(f"not an object with a field {field!r}")
+    if not isinstance(instruction, str) or not _encodable(instruction):
+        raise UsageError("the instruction is no text")
+    if not instruction.strip():
+        raise UsageError("the instruction is empty")
+    return instruction, str(identity)
 
 
 def _encodable(text: str) -> bool:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from codeclm.assembly import make_job, open_parties
+from codeclm.assembly import make_job, open_parties, tally_of
 from codeclm.engine.events import Observer
 from codeclm.engine.run import Run
 from codeclm.errors import UsageError
@@ -16,8 +16,9 @@ from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore, MemoryStore
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.records import Example
-from codeclm.seeds import SeedFile, SeedList, Source
+from codeclm.seeds import SeedFile, SeedList
 from codeclm.settings import Settings
+from codeclm.sources import Source
 from codeclm.stages.templates import load_templates
 
 __all__ = ["synthesize"]
@@ -46,7 +47,7 @@ async def synthesize(
     where an endpoint refuses to go on.
     """
     source = _source(seeds)
-    tally = None if settings.method.total is None else source.tally()
+    tally = tally_of(source, settings)
 
     def tell(event: object) -> None:
         for observer in observers:

@@ -8,8 +8,9 @@ from typing import Any
 
 from codeclm.progress import NoView
 from codeclm.run import Finished, Order, Stopper, run
-from codeclm.seeds import SeedList, Source
+from codeclm.seeds import SeedList
 from codeclm.settings import Settings, load_settings
+from codeclm.sources import Source
 
 TOPICS = (
     "Write a poem about the sea",

@@ -21,6 +21,8 @@ LAYERS = [
     {"stages"},
     {"methods"},
     {"lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
+    {"stdin"},
+    {"sources"},
     {"sink", "assembly"},
     {"plan"},
     {"session", "synthesis"},

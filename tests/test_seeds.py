@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 
 from codeclm.errors import UsageError
 from codeclm.records import Metadata
-from codeclm.seeds import MetadataFile, SeedFile, SeedList, spool_stdin
+from codeclm.seeds import MetadataFile, SeedFile, SeedList
+from codeclm.stdin import SeedStream, spool_stdin
 
 
 def write(tmp_path: Path, name: str, content: str | bytes) -> Path:
@@ -162,3 +165,30 @@ def test_the_four_real_sets_are_read(benchmark_seeds: Path) -> None:
         path.stem: SeedFile(path).tally().items for path in sorted(benchmark_seeds.glob("*.jsonl"))
     }
     assert sizes == {"evol_instruct": 218, "koala": 180, "self_instruct": 252, "vicuna": 80}
+
+
+@pytest.mark.anyio
+async def test_standard_input_may_be_read_as_it_comes() -> None:
+    """A pipe without end: each seed is there as soon as its line is, and nothing blocks in between."""
+    read_end, write_end = os.pipe()
+    with os.fdopen(read_end, "rb") as stdin, os.fdopen(write_end, "wb", 0) as pipe:
+        stream = aiter(SeedStream(stdin=stdin))
+        for number in range(3):
+            pipe.write(b'\n{"instruction": "Seed %d"}\n' % number)
+            seed = await anext(stream)
+            assert (seed.number, seed.instruction) == (number, f"Seed {number}")
+        waiting = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        pipe.write(b"rubbish\n")
+        with pytest.raises(UsageError, match="standard input, line 7: not JSON"):
+            await waiting
+
+
+@pytest.mark.anyio
+async def test_standard_input_may_be_a_file(tmp_path: Path) -> None:
+    """``< seeds.jsonl`` works as a pipe does."""
+    path = write(tmp_path, "a.jsonl", '{"instruction": "a"}\nrubbish\n{"instruction": "b"}\n')
+    with path.open("rb") as stdin:
+        stream = SeedStream(skip_bad_lines=True, stdin=stdin)
+        assert [seed.instruction async for seed in stream] == ["a", "b"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -53,7 +53,7 @@ PRIORITY = {
 
 
 def codeclm(
-    items: Iterable[Seed | Entry],
+    items: Iterable[Seed | Entry] | AsyncIterable[Seed | Entry],
     parties: Parties,
     options: CodecLMOptions,
     templates: Mapping[str, Template],

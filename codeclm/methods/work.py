@@ -11,7 +11,7 @@ import asyncio
 import json
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
@@ -53,7 +53,7 @@ class Work:
 
     def __init__(
         self,
-        items: Iterable[Seed | Entry],
+        items: Iterable[Seed | Entry] | AsyncIterable[Seed | Entry],
         wanted: Wanted,
         augmentation: Augmentation | None = None,
         done: Callable[[str], bool] = lambda _: False,
@@ -74,7 +74,7 @@ class Work:
     async def units(self) -> AsyncIterator[Seed | Pair | Unit]:
         """What enters the pipeline, in order."""
         with self._book:
-            for item in self._items:
+            async for item in _each(self._items):
                 self._read += 1
                 for work in self._enter(item):
                     yield work
@@ -190,6 +190,17 @@ class Work:
         self._unknown -= 1
         if not self._unknown:
             self._all_known.set()
+
+
+async def _each(
+    items: Iterable[Seed | Entry] | AsyncIterable[Seed | Entry],
+) -> AsyncIterator[Seed | Entry]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
 
 
 def _entry(item: Seed | Pair | Entry) -> Entry:

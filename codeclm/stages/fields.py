@@ -36,7 +36,8 @@ _SKILLS_ON_SAME_LINE = re.compile(
     r"[;|,.]?[ \t](?=(?:\*\*|__)?(?:Skills?|SKILLS|技能)(?:\(s\))?(?:\*\*|__)?[ ]?[:：])"
 )
 _UNKNOWN_LABEL = re.compile(r"[^:：,，]{1,30}[:：](?=.)")
-_NAMES = re.compile(r"(?:[^,;、，；()（）]|[(（][^()（）]*[)）]?|[)）])+")
+_NAMES = re.compile(r"(?:[^,;、，；|•()（）]|[(（][^()（）]*[)）]?|[)）])+")
+_NUMBER_IN_LINE = re.compile(r"(?<=\S)[ ](?=\(?[2-9][.)][ ])")
 _BOLD_NAME = re.compile(r"\*\*([^*,;、，；]+?)[:：]?\*\*[ \t]*+(?:[:：–—-].*)?", re.DOTALL)
 _NO_NAME = re.compile(
     r"[.!?:。！？：]|\b(?:i|i['’]m|sorry|can(?:no|['’])t|unable|sure|here|please|help|certainly|okay|as an)\b",
@@ -147,7 +148,10 @@ def _split(chunk: str) -> list[str]:
     chunk = _bare(chunk)
     if chunk.startswith("[") and chunk.endswith("]"):
         chunk = chunk[1:-1]
+    if read_marker(chunk):
+        chunk = _NUMBER_IN_LINE.sub(",", chunk)
     names = [name.strip() for name in _NAMES.findall(chunk)]
+    names = [marker.content if (marker := read_marker(name)) else name for name in names]
     if len(names) > 1:
         names[-1] = re.sub(r"^(?:and|&) ", "", names[-1])
     return names

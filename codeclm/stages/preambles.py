@@ -18,16 +18,20 @@ __all__ = ["cut_preamble"]
 _ASSENT = r"(?:sure(?: thing)?|certainly|of course|absolutely)"
 _HERE = r"(?:here(?:[’']s| is)|below is|this is|the following is)"
 _NEW = (
-    r"(?:new|(?:re)?written|rewritten|revised|improved|updated|modified|enhanced|refined|reworked|upgraded|challenging"
+    r"(?:new|(?:re)?written|rewritten|revised|improved|updated|modified|enhanced|refined|reworked|final|challenging"
     r"|harder|tougher|(?:even |much |slightly )?more \w+)"
 )
 _NOUN = r"(?:instruction|prompt|version|task|question)"
 _OF_OLD = rf"(?: (?:of|for) (?:the|your|this) (?:(?:original|given|above|old|initial|provided) )?{_NOUN})?"
-_DETAILS = r"(?:,? (?:(?:that|which)(?! i\b)|with|incorporating|based on|following|as requested)\b[^:：\n]{0,120})?"
+_DETAILS = (
+    r"(?: (?:is|reads|would be)(?: as follows)?|,? (?:(?:that|which)(?! i\b)|with|incorporating|based on|following"
+    r"|as requested|rewritten|revised|made (?:more|harder))\b[^:：\n]{0,120})?"
+)
 _THE_NEW = rf"(?:(?:the|an?|your) )?(?:{_NEW}(?:,| and)? ){{1,4}}{_NOUN}"
 _INTRODUCTIONS = (
     rf"(?:(?:{_ASSENT}|okay|ok|alright|great|got it|understood)[!,.]{{1,2}} )?"
     rf"(?:{_HERE} (?:the |your |an )?instruction|(?:{_HERE} )?{_THE_NEW}){_OF_OLD}{_DETAILS}",
+    r"i(?:[’']ve| have) (?:rewritten|revised|modified|made) (?:the|your) (?:original )?instruction\b[^:：\n]{0,99}",
     r"(?:(?:好的|当然(?:可以)?)[，,！!。 ]{0,2})?(?:(?:以下|下面|这)[是为])?(?:一[个条])?"
     r"(?:(?:新|改写|重写|修改|改进|优化|更具挑战性|更难|更复杂)[的后]{0,2}){1,3}(?:指令|提示|问题|任务|版本)|指令",
     r"(?:hier ist (?:die|eine) )?(?:neue|überarbeitete|umgeschriebene|anspruchsvollere) (?:anweisung|aufgabe|version)",
