@@ -30,6 +30,7 @@ class Call:
     priority: int
     gives_up_after_s: float | None
     slower_s: float | None
+    characters: int
     started_s: float | None = None
     ended_s: float | None = None
     cancelled: bool = False
@@ -61,6 +62,7 @@ calls = st.lists(
         priority=st.integers(0, 3),
         gives_up_after_s=st.one_of(st.none(), st.none(), st.sampled_from([0.0, 0.1, 1.0, 5.0])),
         slower_s=st.one_of(*[st.none()] * 5, st.sampled_from([0.0, 0.5, 30.0])),
+        characters=st.sampled_from([40, 400, 20_000]),
     ),
     min_size=10,
     max_size=60,
@@ -108,13 +110,14 @@ async def play(loop: VirtualLoop, script: list[Call], allowed: Allowed) -> Seen:
                 call.ended_s = loop.time() - began_s
             if call.slower_s is not None:
                 raise RateLimited("slower", retry_after_s=call.slower_s)
-            return Completion("yes", usage=Usage(20, 50))
+            return Completion("yes", usage=Usage(call.characters // 5, 50))
 
     model = LimitedModel(Endpoint(), limits, loop.time)
 
     async def live(call: Call) -> None:
         await asyncio.sleep(call.arrives_s)
-        asked = ChatRequest((Message("user", "x" * 40),), draw=call.number, priority=call.priority)
+        message = Message("user", "x" * call.characters)
+        asked = ChatRequest((message,), draw=call.number, priority=call.priority)
         try:
             async with asyncio.timeout(call.gives_up_after_s):
                 await model.complete(asked)

@@ -36,7 +36,8 @@ async def judged(directory: Path, world: World, **method: Any) -> list[Row]:
 
 def basic(row: Row) -> Row:
     """The instruction, gap and scores of the first iteration."""
-    return row["history"][0] if row["history"] else row  # type: ignore[no-any-return]
+    history: list[Row] = row["history"]
+    return history[0] if history else row
 
 
 def weak_share(world: World, all_rows: list[Row]) -> float:
@@ -65,7 +66,7 @@ async def test_swapping_positions_cancels_the_judges_bias(tmp_path: Path) -> Non
         judgements = await judged(
             tmp_path / name, world, total=400, iterations=1, swap_positions=swap
         )
-        return mean(row["gap"] for row in judgements)
+        return mean(float(row["gap"]) for row in judgements)
 
     truth = await mean_gap("unbiased", 0.0, swap=True)
     swapped = await mean_gap("swapped", 0.8, swap=True)

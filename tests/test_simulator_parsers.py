@@ -9,6 +9,7 @@ import pytest
 from jinja2 import Template
 
 from codeclm.errors import ParseError
+from codeclm.parsing.scores import parse_scores
 from codeclm.simulator import Answer, World
 from codeclm.simulator.difficulty import ASPECTS
 from codeclm.simulator.models import STRONG
@@ -20,7 +21,6 @@ from codeclm.stages.decode import parse_instructions
 from codeclm.stages.encode import parse_metadata
 from codeclm.stages.improve import parse_instruction
 from codeclm.stages.rubrics import parse_rubrics
-from codeclm.stages.scores import parse_scores
 
 ANSWERS = 2_000
 ENCODE, DECODE, RUBRICS, IMPROVE, JUDGE, CHECK = (

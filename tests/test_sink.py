@@ -144,5 +144,5 @@ def test_whatever_fails_has_its_reason_and_raw_text_on_record(tmp_path: Path, it
     assert row["stage"] == "some stage"
     assert row["reason"] == "ParseError: unreadable"
     assert row["raw"] == "what it said"
-    assert row["id"] in sink
+    assert str(row["id"]) in sink
     sink.close()

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from random import Random
 
 from codeclm.errors import ParseError
+from codeclm.parsing.answers import answer_in
 from codeclm.records import Metadata
-from codeclm.stages.answers import answer_in
 
 __all__ = ["TEMPLATE", "mix_and_match", "parse_yes_no"]
 

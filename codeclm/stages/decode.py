@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from codeclm.errors import ItemError, ParseError
+from codeclm.parsing.answers import answer_in
+from codeclm.parsing.embedded_json import find_json
+from codeclm.parsing.listing import read_list, without_numbers
+from codeclm.parsing.markers import read_markers
 from codeclm.records import Draft, Unit, digest
-from codeclm.stages.answers import answer_in
-from codeclm.stages.embedded_json import find_json
-from codeclm.stages.listing import read_list, without_numbers
-from codeclm.stages.markers import read_markers
 from codeclm.stages.prompt import Question
 
 __all__ = ["TEMPLATE", "Decode", "parse_instructions"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codeclm.errors import ParseError
+from codeclm.parsing.answers import answer_in
+from codeclm.parsing.fields import read_use_case_and_skills
 from codeclm.records import Metadata
-from codeclm.stages.answers import answer_in
-from codeclm.stages.fields import read_use_case_and_skills
 
 __all__ = ["TEMPLATE", "parse_metadata"]
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from random import Random
 
 from codeclm.errors import ParseError
+from codeclm.parsing.answers import answer_in
+from codeclm.parsing.chatter import cut_closing, says_nothing
+from codeclm.parsing.embedded_json import find_json
+from codeclm.parsing.fences import unfence
+from codeclm.parsing.preambles import cut_preamble
+from codeclm.parsing.quotes import unquote
 from codeclm.records import Again, Draft
-from codeclm.stages.answers import answer_in
-from codeclm.stages.chatter import cut_closing, says_nothing
-from codeclm.stages.embedded_json import find_json
-from codeclm.stages.fences import unfence
-from codeclm.stages.preambles import cut_preamble
 from codeclm.stages.prompt import Question
-from codeclm.stages.quotes import unquote
 
 __all__ = ["TEMPLATE", "Improve", "parse_instruction"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
+from codeclm.parsing.scores import parse_scores
 from codeclm.records import Comparison, Verdict
 from codeclm.stages.prompt import Question
 from codeclm.stages.respond import both
-from codeclm.stages.scores import parse_scores
 
 __all__ = ["TEMPLATE", "Judge", "parse_scores"]
 

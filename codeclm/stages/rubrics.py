@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from codeclm.errors import ParseError
-from codeclm.stages.answers import answer_in
-from codeclm.stages.pairing import read_rubrics_and_actions
+from codeclm.parsing.answers import answer_in
+from codeclm.parsing.pairing import read_rubrics_and_actions
 
 __all__ = ["TEMPLATE", "parse_rubrics"]
 

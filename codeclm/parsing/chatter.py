@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 
-from codeclm.stages.fences import fenced
+from codeclm.parsing.fences import fenced
 
 __all__ = ["announces", "cut_closing", "cut_last_paragraph", "is_rule", "says_nothing"]
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Sequence
 
 from codeclm.errors import ParseError
-from codeclm.stages.chatter import announces, cut_closing, cut_last_paragraph, is_rule
-from codeclm.stages.fences import fenced, unfence
-from codeclm.stages.labels import cut_label, label
-from codeclm.stages.markers import PLAIN_FORMS, Marker, read_marker, read_markers
-from codeclm.stages.numbering import follow_numbers
-from codeclm.stages.quotes import unquote
+from codeclm.parsing.chatter import announces, cut_closing, cut_last_paragraph, is_rule
+from codeclm.parsing.fences import fenced, unfence
+from codeclm.parsing.labels import cut_label, label
+from codeclm.parsing.markers import PLAIN_FORMS, Marker, read_marker, read_markers
+from codeclm.parsing.numbering import follow_numbers
+from codeclm.parsing.quotes import unquote
 
 __all__ = ["cut_items", "read_list", "without_numbers"]
 

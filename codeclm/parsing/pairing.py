@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 
 from codeclm.errors import ParseError
-from codeclm.stages.chatter import announces, is_rule
-from codeclm.stages.embedded_json import find_json
-from codeclm.stages.labels import cut_label, label
-from codeclm.stages.listing import cut_items, read_list
-from codeclm.stages.markers import read_marker, read_markers
-from codeclm.stages.quotes import unquote
+from codeclm.parsing.chatter import announces, is_rule
+from codeclm.parsing.embedded_json import find_json
+from codeclm.parsing.labels import cut_label, label
+from codeclm.parsing.listing import cut_items, read_list
+from codeclm.parsing.markers import read_marker, read_markers
+from codeclm.parsing.quotes import unquote
 
 __all__ = ["read_rubrics_and_actions"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from codeclm.errors import ParseError
-from codeclm.stages.labels import cut_label, label
+from codeclm.parsing.labels import cut_label, label
 
 __all__ = ["cut_preamble"]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from codeclm.stages.embedded_json import find_json
-from codeclm.stages.labels import cut_label, label
-from codeclm.stages.markers import read_marker
-from codeclm.stages.quotes import unquote
+from codeclm.parsing.embedded_json import find_json
+from codeclm.parsing.labels import cut_label, label
+from codeclm.parsing.markers import read_marker
+from codeclm.parsing.quotes import unquote
 
 __all__ = ["read_use_case_and_skills"]
 

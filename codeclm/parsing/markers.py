@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codeclm.stages.fences import fenced
+from codeclm.parsing.fences import fenced
 
 __all__ = ["PLAIN_FORMS", "Marker", "read_marker", "read_markers"]
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from codeclm.errors import ParseError
-from codeclm.stages.chatter import announces
-from codeclm.stages.markers import PLAIN_FORMS, Marker
+from codeclm.parsing.chatter import announces
+from codeclm.parsing.markers import PLAIN_FORMS, Marker
 
 __all__ = ["follow_numbers"]
 

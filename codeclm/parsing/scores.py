@@ -19,7 +19,7 @@ import re
 from functools import lru_cache
 
 from codeclm.errors import ParseError
-from codeclm.stages.answers import answer_in
+from codeclm.parsing.answers import answer_in
 
 __all__ = ["parse_scores"]
 

@@ -1,0 +1,44 @@
+"""Keys do not show."""
+
+from __future__ import annotations
+
+import pytest
+
+from codeclm.llm.secret import Secret, redact
+
+
+def test_a_secret_shows_only_when_asked() -> None:
+    """Neither repr, str nor formatting shows it."""
+    secret = Secret("sk-canary")
+    assert f"{secret} {secret!r} {[secret]}".count("canary") == 0
+    assert secret.reveal() == "sk-canary"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Incorrect API key provided: sk-abcd1234efgh.", "Incorrect API key provided: ***"),
+        ("key sk-proj-ab****************wxyz.", "key ***"),
+        ("Authorization: Bearer abc.def-ghi, sorry", "Authorization: Bearer ***, sorry"),
+        ('{"h":"bearer abc"}', '{"h":"bearer ***"}'),
+        ("https://x/y?key=AIzaSy123&alt=json", "https://x/y?key=***&alt=json"),
+        ("the canary-7 sang", "the *** sang"),
+        ("abcd****wxyz is wrong", "*** is wrong"),
+        ("task-oriented risk-taking desk-bound", "task-oriented risk-taking desk-bound"),
+        ("a model of ** stars", "a model of ** stars"),
+    ],
+)
+def test_redaction(text: str, shown: str) -> None:
+    """The key, and what looks like one, whole or half masked, is taken out; the rest stays."""
+    assert redact(text, Secret("canary-7")) == shown
+
+
+def test_a_key_across_the_cut_does_not_show_in_part() -> None:
+    """The text is cut after the key is taken out."""
+    shown = redact("x" * 1995 + "canary-key-of-some-length", Secret("canary-key-of-some-length"))
+    assert "canary" not in shown
+
+
+def test_a_tiny_key_is_not_searched_for() -> None:
+    """A key of one letter would garble every message."""
+    assert redact("EXAMPLE x", Secret("x")) == "EXAMPLE x"
