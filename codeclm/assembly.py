@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codeclm.errors import UsageError
-from codeclm.llm.providers import Models, ModelSpec
+from codeclm.llm.providers import Models, ModelSpec, parse_model
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.table import METHODS
 from codeclm.seeds import MetadataFile, Tally
@@ -21,11 +21,20 @@ PAPER_POOL = 200
 
 
 def model_specs(models: ModelsSettings) -> list[ModelSpec]:
-    """The models of a run, each once."""
+    """The models of a run, each once. Raises UsageError where one endpoint is given two sets of limits."""
     specs: list[ModelSpec] = []
+    limits: dict[object, tuple[object, ...]] = {}
     for settings in (models.strong, models.target, models.judge):
-        spec = settings and _spec(settings)
-        if spec and spec not in specs:
+        if settings is None:
+            continue
+        spec = _spec(settings)
+        numbers = (spec.requests_per_minute, spec.tokens_per_minute, spec.max_in_flight)
+        if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
+            raise UsageError(
+                f"settings: {spec.model} is given twice with different limits; one endpoint has one "
+                "requests_per_minute, tokens_per_minute and max_in_flight"
+            )
+        if spec not in specs:
             specs.append(spec)
     return specs
 
@@ -71,10 +80,11 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
 
 
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
-    """How many entries the pool is extended to; 0 where it has as many, or the metadata was given."""
+    """How many entries the pool is extended to; 0 where it has as many, or their number was the user's choice."""
     size = settings.method.augment_to
     if size is None:
-        size = 0 if isinstance(source, MetadataFile) else PAPER_POOL
+        given = isinstance(source, MetadataFile) or settings.method.per_entry is not None
+        size = 0 if given else PAPER_POOL
     return 0 if tally and tally.items >= size else size
 
 

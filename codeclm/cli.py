@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +23,11 @@ from codeclm.console import (
 from codeclm.demo import demo_order, demo_server, describe
 from codeclm.errors import CodecLMError, UsageError
 from codeclm.run import Order
-from codeclm.rundir import check_ours
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World, parse_duration
 from codeclm.sources import Source
-from codeclm.stdin import SeedStream, spool_stdin
+from codeclm.stdin import SeedStream, spooled_stdin
 from codeclm.version import __version__
 
 __all__ = ["main"]
@@ -35,6 +36,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Turns seed instructions into a large, tailored instruction-tuning set (CodecLM).",
     epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable.",
 )
@@ -71,7 +73,9 @@ def run(
     ] = None,
     per_entry: Annotated[
         int | None,
-        typer.Option(help="Instructions for each seed, instead of --total.", show_default=False),
+        typer.Option(
+            help="Instructions for each metadata entry, instead of --total.", show_default=False
+        ),
     ] = None,
     iterations: Number = None,
     theta: Annotated[float | None, typer.Option(show_default=False)] = None,
@@ -98,14 +102,18 @@ def run(
         bool, typer.Option("--skip-bad-lines", help="Count what cannot be read and go on.")
     ] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try failed items of earlier sessions again.")
+        bool,
+        typer.Option(
+            "--retry-failed",
+            help="Try failed items again, with new draws.",
+        ),
     ] = False,
     progress: Progress = Progress.auto,
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
 
     models = {
-        name: {"model": model, "max_in_flight": max_in_flight if model or name != "judge" else None}
+        name: {"model": model}
         for name, model in (("strong", strong), ("target", target), ("judge", judge))
     }
     method = {
@@ -120,9 +128,12 @@ def run(
     }
     flags = {"models": models, "method": method, "seed": seed, "prompts": prompts, "cache": cache}
     settings = load_settings(config, flags)
+    if max_in_flight is not None:
+        settings = settings.with_max_in_flight(max_in_flight)
     counted = settings.method.total is not None
-    source = _source(seeds, metadata, (output, field, skip_bad_lines), counted=counted)
-    return run_loop(execute(Order(source, settings, output, retry_failed), view_for(progress)))
+    with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
+        order = Order(source, settings, output, retry_failed)
+        return run_loop(execute(order, view_for(progress)))
 
 
 @app.command()
@@ -139,8 +150,9 @@ def demo(
     async def demonstrate() -> int:
         async with demo_server(latency) as server:
             order = demo_order(server.base_url, output, total)
-            code = await execute(order, view_for(progress))
-            describe(order, print_line)
+            code = await execute(order, view_for(progress), advice="run codeclm demo again")
+            if code in {0, 3}:
+                describe(order, print_line)
             return code
 
     return run_loop(demonstrate())
@@ -148,7 +160,7 @@ def demo(
 
 @app.command()
 def simulate(
-    port: Annotated[int, typer.Option(help="0 for any free one.")] = 8400,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8400,
     latency: Annotated[str, typer.Option(help="Mean time to an answer, like 50ms or 0.2s.")] = "0",
     faults: Annotated[
         str,
@@ -199,20 +211,21 @@ def main() -> None:
     sys.exit(code or 0)
 
 
+@contextmanager
 def _source(
-    seeds: str | None, metadata: Path | None, order: tuple[Path, str, bool], *, counted: bool
-) -> Source:
-    output, field, skip = order
+    seeds: str | None, metadata: Path | None, field: str, skip: bool, *, counted: bool
+) -> Iterator[Source]:
     if (seeds is None) == (metadata is None):
         raise UsageError("give either SEEDS (a file, or -) or --metadata FILE")
     if metadata is not None:
-        return MetadataFile(metadata, skip)
-    if seeds != "-":
-        return SeedFile(Path(str(seeds)), field, skip)
-    if not counted:
-        return SeedStream(field, skip)
-    check_ours(output)
-    return SeedFile(spool_stdin(output), field, skip)
+        yield MetadataFile(metadata, skip)
+    elif seeds != "-":
+        yield SeedFile(Path(str(seeds)), field, skip)
+    elif not counted:
+        yield SeedStream(field, skip)
+    else:
+        with spooled_stdin(field, skip) as source:
+            yield source
 
 
 def _print_version(asked: bool) -> None:

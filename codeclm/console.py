@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from codeclm.errors import RunStopped
+from codeclm.errors import RunStopped, UsageError
 from codeclm.progress import NoView, PlainView, View, choose_view
 from codeclm.run import Finished, Order, Stopper, run
 
@@ -25,6 +26,7 @@ __all__ = ["Progress", "complain", "execute", "on_signals", "print_line", "run_l
 T = TypeVar("T")
 
 DRAIN_S = 30.0
+MEND = UsageError.exit_code
 
 
 class Progress(StrEnum):
@@ -42,27 +44,37 @@ def view_for(progress: Progress) -> View:
     return PlainView(print_line) if progress is Progress.plain else choose_view(Console())
 
 
-async def execute(order: Order, view: View) -> int:
-    """Run ``order`` to its end; its exit code. Ctrl-C drains the run, a second one cancels it."""
+async def execute(
+    order: Order, view: View, *, advice: str = "run the same command to go on"
+) -> int:
+    """Run ``order`` to its end; its exit code. Ctrl-C drains the run for 30 s, a second one cancels it."""
     stopper = Stopper()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
 
+    alarm: asyncio.TimerHandle | None = None
+
     def on_signal() -> None:
+        nonlocal alarm
         if stopper.asked:
             task.cancel()
-        else:
-            view.say("stopping: calls under way finish and are kept; once more to stop at once")
-            stopper.stop("interrupted")
-            loop.call_later(DRAIN_S, task.cancel)
+            return
+        view.say(
+            f"stopping: calls under way finish and are kept, within {DRAIN_S:.0f} s; once more to stop at once"
+        )
+        stopper.stop("interrupted")
+        alarm = loop.call_later(DRAIN_S, task.cancel)
 
     with view, on_signals(on_signal):
         try:
             finished = await run(order, view, stopper)
         except asyncio.CancelledError:
-            raise RunStopped("stopped at once; run the same command to go on") from None
-    for line in _last_words(finished):
+            raise RunStopped(f"stopped with calls under way; {advice}") from None
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+    for line in _last_words(finished, advice):
         print_line(line)
     return finished.exit_code
 
@@ -92,8 +104,11 @@ class on_signals:  # noqa: N801 - reads as what it does
 
 
 def print_line(line: str) -> None:
-    """One line to standard output, at once."""
-    print(line, flush=True)
+    """One line to standard output, at once. Nobody reading it any more is no reason to stop a run."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> None:
@@ -101,18 +116,20 @@ def complain(message: str) -> None:
     print("codeclm:", " ".join(message.split()), file=sys.stderr, flush=True)
 
 
-def _last_words(finished: Finished) -> list[str]:
+def _last_words(finished: Finished, advice: str) -> list[str]:
     summary = finished.summary
     counts = summary["counts"]
+    done = counts["selected"] + counts["discarded"] + counts["failed"]
     calls = sum(row["calls"] for row in summary["calls"])
     hits = sum(row["cache_hits"] for row in summary["calls"])
     state = f"stopped ({finished.reason})" if finished.reason else "complete"
+    missing = f", {counts['missing']:,} missing" if counts["missing"] else ""
     lines = [
-        f"{state}: {counts['instructions']:,} of {summary['wanted'] or counts['instructions']:,} instructions: "
-        f"{counts['selected']:,} selected, {counts['discarded']:,} discarded, {counts['failed']:,} failed, "
-        f"{counts['pending']:,} pending",
+        f"{state}: {done:,} of {summary['wanted']:,} instructions: {counts['selected']:,} selected, "
+        f"{counts['discarded']:,} discarded, {counts['failed']:,} failed, {counts['pending']:,} pending{missing}",
         f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
     ]
+    lines += [f"warning: {reason}" for reason in summary["cache_troubles"]]
     if failed := summary["failed_by_stage"]:
         stages = ", ".join(f"{number:,} in {stage}" for stage, number in failed.items())
         lines.append(
@@ -121,5 +138,5 @@ def _last_words(finished: Finished) -> list[str]:
     if finished.dataset:
         lines.append(f"dataset: {finished.dataset} ({counts['selected']:,} examples)")
     if finished.reason:
-        lines.append("run the same command to go on")
+        lines.append(advice if finished.exit_code != MEND else f"mend that, then {advice}")
     return lines

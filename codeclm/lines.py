@@ -80,7 +80,9 @@ class LinesFile:
         good = self._end_of_last_line(size)
         if good < size:
             torn = os.pread(self._fd, size - good, good)
-            with self.path.with_name(self.path.name + ".torn").open("ab") as file:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_LINK
+            fd = os.open(self.path.with_name(self.path.name + ".torn"), flags, 0o600)
+            with open(fd, "ab") as file:
                 file.write(torn + b"\n")
             os.ftruncate(self._fd, good)
         return good

@@ -43,6 +43,14 @@ class Plan:
     models: ModelsSettings
     templates: Mapping[str, Template]
     tally: Tally | None
+    retries: int = 0
+
+    @property
+    def to_run(self) -> Settings:
+        """The settings with the draws that retries added: the first ones are in the cache, the new ones are not."""
+        method = self.settings.method
+        redraws = (method.redraws + 1) * (self.retries + 1) - 1
+        return self.settings.model_copy(update={"method": replace(method, redraws=redraws)})
 
     @property
     def wanted(self) -> int:
@@ -70,6 +78,7 @@ class Plan:
             "codeclm": __version__,
             "sha256": self.hash(),
             "settings": self.settings.stored(),
+            "retries": self.retries,
             "input": {
                 "source": str(getattr(self.source, "path", "a list")),
                 "items": self.tally and self.tally.items,
@@ -83,32 +92,33 @@ class Plan:
 
         Raises UsageError, naming the difference, where the dataset would be another one.
         """
-        plan = self._with_totals_of(stored)
+        plan = self._as_continuation_of(stored)
         old, new = stored["decisive"], plan.decisive()
-        extended = (new["method.total"] or 0) > (old["method.total"] or 0) > 0
+        extended = (new["method.total"] or 0) > (old.get("method.total") or 0) > 0
         free = {"method.total", "method.extends"} if extended else set()
         kept = {name: value for name, value in old.items() if name not in free}
         changed = difference(kept, {name: new[name] for name in new if name not in free})
         if changed:
             raise UsageError(
-                f"it holds a run with other settings ({'; '.join(changed)}); "
+                f"it holds a run with other settings ({'; '.join(map(_readable, changed))}); "
                 "run with the old ones, or give another -o"
             )
         return plan
 
     def equals(self, stored: Mapping[str, Any]) -> bool:
         """Whether the ``stored`` plan makes the same dataset."""
-        return bool(self._with_totals_of(stored).decisive() == stored["decisive"])
+        return bool(self._as_continuation_of(stored).decisive() == stored["decisive"])
 
-    def _with_totals_of(self, stored: Mapping[str, Any]) -> Plan:
-        """This plan with the totals that the stored run was given before."""
+    def _as_continuation_of(self, stored: Mapping[str, Any]) -> Plan:
+        """This plan with the totals and retries that the stored run was given before."""
         method, old = self.settings.method, stored["decisive"]
-        before = [*old["method.extends"], old["method.total"]]
+        retries = int(stored.get("retries") or 0)
+        before = [*old.get("method.extends", ()), old.get("method.total")]
         if method.total is None or method.extends or None in before or before[-1] > method.total:
-            return self
+            return replace(self, retries=retries)
         extends = tuple(total for total in before if total < method.total)
         settings = self.settings.model_copy(update={"method": replace(method, extends=extends)})
-        return replace(self, settings=settings)
+        return replace(self, settings=settings, retries=retries)
 
 
 def make_plan(order: Order) -> Plan:
@@ -121,12 +131,36 @@ def make_plan(order: Order) -> Plan:
         order.source,
         order.settings,
         models,
-        load_templates(order.settings.prompts),
+        _templates(order.settings),
         tally_of(order.source, order.settings),
     )
     for spec in model_specs(models):
         check_spec(spec, order.environ)
     return plan
+
+
+def _templates(settings: Settings) -> Mapping[str, Template]:
+    """The prompts. Raises UsageError where one of the user's own would ignore what is set."""
+    templates, method = load_templates(settings.prompts), settings.method
+    given = {
+        "language": method.language is not None,
+        "use_cases": bool(method.use_cases),
+        "skills": bool(method.allowed_skills),
+        "scale": method.scale != type(method)().scale,
+    }
+    for template in templates.values():
+        for name, is_given in given.items():
+            if is_given and name in template.allows - template.used:
+                raise UsageError(
+                    f"{template.origin}: {name} is set, but this prompt has no {{{{ {name} }}}}"
+                )
+    return templates
+
+
+def _readable(change: str) -> str:
+    """A changed digest says nothing to a person; that there is a change does."""
+    name = change.partition(":")[0]
+    return f"{name} is another one" if name == "input" or name.startswith("prompt.") else change
 
 
 def _sha256(text: str) -> str:

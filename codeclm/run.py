@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from codeclm.assembly import make_job, model_specs, open_parties
+from codeclm.engine.events import RunDrained
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
+from codeclm.llm.events import CacheTrouble
 from codeclm.llm.providers import Models, check_reachable
 from codeclm.llm.store import AnswerStore
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import View
-from codeclm.rundir import RunDirectory, read_json
+from codeclm.rundir import RunDirectory, read_json, read_settings
 from codeclm.session import Session
 from codeclm.sink import Sink
 
@@ -71,11 +73,15 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
         await check_reachable(spec)
     with RunDirectory(order.directory) as directory:
         stored = directory.settings()
-        if stored is not None:
+        if stored is not None and directory.has_rows():
             try:
                 plan = plan.after(stored)
             except UsageError as error:
                 raise UsageError(f"{directory.path}: {error}") from None
+        if order.retry_failed and directory.has_failures():
+            plan = replace(plan, retries=plan.retries + 1)
+            directory.write_settings(plan.record())
+            directory.set_rows_aside()
         return await _work(order, plan, directory, view, stopper)
 
 
@@ -85,26 +91,32 @@ async def _work(
     earlier = directory.summary() or {}
     ledger = Ledger(earlier.get("calls", ()))
     cache = plan.settings.cache or directory.path / "cache"
+
+    def on_event(event: object) -> None:
+        ledger(event)
+        if isinstance(event, CacheTrouble):
+            view.say(
+                f"warning: {event.reason}; the run goes on, but such answers would be paid again"
+            )
+
     async with (
-        AnswerStore(cache, on_event=ledger) as store,
+        AnswerStore(cache, on_event=on_event) as store,
         Models(store, on_event=ledger, environ=order.environ) as models,
     ):
         parties = open_parties(models, plan.models)
         directory.write_settings(plan.record())
-        if order.retry_failed:
-            _set_failed_aside(directory.path)
         with closing(Sink(directory.path)) as sink:
             job = make_job(
-                plan.source, plan.tally, plan.settings, parties, plan.templates, sink.__contains__
+                plan.source, plan.tally, plan.to_run, parties, plan.templates, sink.__contains__
             )
             session = Session(plan, directory, sink, ledger, job, earlier)
 
-            def stop(reason: RunStopped) -> None:
-                models.drain(reason)
-                running.drain(reason)
+            def observe(event: object) -> None:
+                if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
+                    models.drain(event.reason)
 
-            async with job.pipeline.open(job.source) as running:
-                stopper.attach(stop)
+            async with job.pipeline.open(job.source, [observe]) as running:
+                stopper.attach(running.drain)
                 reason = await session.consume(running, view)
             return _ended(session, reason)
 
@@ -118,10 +130,12 @@ def _ended(session: Session, reason: RunStopped | None) -> Finished:
 
 def _finished_before(order: Order, plan: Plan) -> Finished | None:
     """How an earlier session ended, where it was complete and nothing has changed since."""
-    stored = read_json(order.directory / "settings.json")
+    stored = read_settings(order.directory)
     summary = read_json(order.directory / "summary.json")
     dataset = order.directory / "dataset.jsonl"
-    if stored is None or summary is None or order.retry_failed or not dataset.exists():
+    if stored is None or summary is None or not dataset.exists():
+        return None
+    if order.retry_failed and _exit_code(summary):
         return None
     if plan.tally is None:  # only reading a stream shows whether there is more in it
         return None
@@ -131,10 +145,4 @@ def _finished_before(order: Order, plan: Plan) -> Finished | None:
 
 
 def _exit_code(summary: Mapping[str, Any]) -> int:
-    return 3 if summary["failed_by_stage"] else 0
-
-
-def _set_failed_aside(path: Path) -> None:
-    failed = path / "failed.jsonl"
-    if failed.exists():
-        failed.replace(path / "failed.jsonl.before")
+    return 3 if summary.get("failed_by_stage") else 0

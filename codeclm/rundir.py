@@ -13,7 +13,10 @@ from typing import Any
 
 from codeclm.errors import UsageError
 
-__all__ = ["RunDirectory", "read_json", "replace_file"]
+__all__ = ["OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings", "replace_file"]
+
+OUTCOMES = ("selected", "discarded", "failed")
+NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 class RunDirectory:
@@ -30,7 +33,7 @@ class RunDirectory:
         self._made = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written ({error.strerror})") from None
         try:
@@ -59,9 +62,26 @@ class RunDirectory:
             with suppress(OSError):
                 self.path.rmdir()
 
+    def has_rows(self) -> bool:
+        """Whether any outcome is on record; a run without one may be replaced by another."""
+        files = (self.path / f"{name}.jsonl" for name in OUTCOMES)
+        return any(file.exists() and file.stat().st_size for file in files)
+
+    def has_failures(self) -> bool:
+        """Whether any item failed."""
+        file = self.path / "failed.jsonl"
+        return file.exists() and file.stat().st_size > 0
+
+    def set_rows_aside(self) -> None:
+        """Keep the outcomes as ``NAME.jsonl.before``: they are made anew, from the cache where nothing failed."""
+        for name in OUTCOMES:
+            file = self.path / f"{name}.jsonl"
+            if file.exists():
+                file.replace(file.with_name(f"{file.name}.before"))
+
     def settings(self) -> dict[str, Any] | None:
         """What an earlier session stored; None where there was none."""
-        return read_json(self.path / "settings.json")
+        return read_settings(self.path)
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Store the settings of the run."""
@@ -84,16 +104,24 @@ def check_ours(path: Path) -> None:
         names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    if names - {"run.lock", "seeds.jsonl"} and "settings.json" not in names:
+    leftovers = {name for name in names if name in {"run.lock", "cache"} or name.endswith(".new")}
+    if names - leftovers and read_settings(path) is None:
         raise UsageError(f"{path}: not empty and not a run's directory; give a new or empty one")
+
+
+def read_settings(path: Path) -> dict[str, Any] | None:
+    """The settings that a run stored in ``path``; None where no run did."""
+    stored = read_json(path / "settings.json")
+    return stored if stored and isinstance(stored.get("decisive"), dict) else None
 
 
 def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
     """Write ``path`` whole or not at all: beside it, synced, then renamed over it."""
     beside = path.with_name(f".{path.name}.new")
     try:
-        with beside.open("wb") as file:
-            os.chmod(beside, 0o600)
+        beside.unlink(missing_ok=True)  # a left-over, or a link that leads elsewhere
+        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600)
+        with open(fd, "wb") as file:
             file.writelines(chunks)
             file.flush()
             os.fsync(file.fileno())
@@ -104,7 +132,8 @@ def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
         finally:
             os.close(directory)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 

@@ -33,21 +33,28 @@ class SeedFile:
     """Seeds in a file: ``.jsonl``, ``.json`` (an array), ``.csv`` (with a header), ``.txt`` (one a line).
 
     ``field`` names the instruction; an ``id`` beside it is kept, else the line number is the id. With
-    ``skip_bad_lines`` what cannot be read is counted and passed over. Raises UsageError with file and line.
+    ``skip_bad_lines`` what cannot be read is counted and passed over. Raises UsageError with file and line;
+    ``label`` is what the file is called there, if not by its path.
     """
 
     path: Path
     field: str = "instruction"
     skip_bad_lines: bool = False
+    label: str = ""
 
     def __iter__(self) -> Iterator[Seed]:
-        for number, (line, row) in enumerate(_usable(self.path, self._parse, self.skip_bad_lines)):
+        rows = _usable(self.path, self._parse, self.skip_bad_lines)
+        for number, (line, row) in enumerate(rows):
             instruction, identity = row
             yield Seed(number, identity or f"line-{line}", instruction)
 
     def tally(self) -> Tally:
         """Read it all once: UsageError for what is wrong, or how much there is."""
-        return _tally(self.path, self._parse, self.skip_bad_lines, "seed")
+        try:
+            return _tally(self.path, self._parse, self.skip_bad_lines, "seed")
+        except UsageError as error:
+            named = str(error).replace(str(self.path), self.label or str(self.path))
+            raise UsageError(named) from None
 
     def _parse(self, row: object) -> tuple[str, str]:
         return parse_seed(row, self.field)
@@ -80,17 +87,28 @@ class MetadataFile:
         if isinstance(skills, str):
             skills = [part.strip() for part in skills.split(",")]
         if not isinstance(skills, list) or not skills:
-            raise UsageError("'skills' is not a list of texts")
+            raise UsageError("'skills' is not a list of at least one text")
         if not all(isinstance(skill, str) and skill.strip() for skill in skills):
             raise UsageError("'skills' is not a list of texts")
+        if not all(map(_encodable, [use_case, *skills])):
+            raise UsageError("it holds half a surrogate pair, which is no character")
         return Metadata(use_case, tuple(skills))
 
 
 @dataclass(frozen=True, slots=True)
 class SeedList:
-    """Seeds that a program already holds."""
+    """Seeds that a program already holds. Raises UsageError for what is no instruction."""
 
     instructions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for number, instruction in enumerate(self.instructions, 1):
+            try:
+                parse_seed(instruction if isinstance(instruction, str) else None, "instruction")
+            except UsageError as error:
+                raise UsageError(f"seed {number} of the list: {error}") from None
+        if not self.instructions:
+            raise UsageError("the list of seeds is empty")
 
     def __iter__(self) -> Iterator[Seed]:
         for number, instruction in enumerate(self.instructions):
@@ -105,17 +123,19 @@ def parse_seed(row: object, field: str) -> tuple[str, str]:
     """Instruction and id ("" if none) of a text, or of an object with ``field``. Raises UsageError."""
     if isinstance(row, str):
         instruction: object = row
-        identity: object = ""
+        identity = ""
     elif isinstance(row, dict):
         instruction = _field(row, field)
-        identity = row.get("id") or ""
+        identity = "" if row.get("id") is None else str(row["id"])
     else:
-        raise UsageError(f"not an object with a field {field!r}")
-    if not isinstance(instruction, str) or not _encodable(instruction):
+        raise UsageError(f"not a text, nor an object with a field {field!r}")
+    if not isinstance(instruction, str):
         raise UsageError("the instruction is no text")
+    if not (_encodable(instruction) and _encodable(identity)):
+        raise UsageError("it holds half a surrogate pair, which is no character")
     if not instruction.strip():
         raise UsageError("the instruction is empty")
-    return instruction, str(identity)
+    return instruction, identity
 
 
 def _encodable(text: str) -> bool:

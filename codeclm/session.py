@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from codeclm.engine.run import Run
-from codeclm.errors import RunStopped
+from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
 from codeclm.plan import Plan
 from codeclm.progress import Snapshot, View
-from codeclm.rundir import RunDirectory
+from codeclm.rundir import OUTCOMES, RunDirectory
 from codeclm.sink import Sink
 from codeclm.version import __version__
 
 __all__ = ["Session"]
 
 SYNC_INTERVAL_S = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Session:
@@ -51,7 +55,7 @@ class Session:
         """Take every outcome down; the reason where the run was stopped."""
         try:
             async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(self._keep_safe())
+                keeping = group.create_task(self._keep_safe(running))
                 showing = group.create_task(self._keep_shown(running, view))
                 try:
                     return await self._take_down(running)
@@ -65,30 +69,43 @@ class Session:
     async def _take_down(self, running: Run) -> RunStopped | None:
         try:
             async for outcome in running:
-                self._sink.write(outcome)
+                try:
+                    self._sink.write(outcome)
+                except (
+                    RunStopped
+                ) as reason:  # its answers are in the cache: only the row is made again
+                    running.drain(reason)
         except RunStopped as reason:
             return reason
         return None
 
     def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
         """Close the books: the summary, and the dataset if the run is complete."""
-        self._sink.sync()
-        dataset = self._sink.write_dataset() if complete else None
         summary = self._summary("complete" if complete else "stopped")
-        self._directory.write_summary(summary)
+        if not complete:
+            with suppress(RunStopped):  # why the run stopped matters more
+                self._sink.sync()
+                _written(self._directory.write_summary, summary)
+            return summary, None
+        self._sink.sync()
+        dataset = _written(self._sink.write_dataset)
+        _written(self._directory.write_summary, summary)
         return summary, dataset
 
-    async def _keep_safe(self) -> None:
-        """Have the disk hold what was written, once a second."""
-        while True:
-            await asyncio.sleep(SYNC_INTERVAL_S)
-            await asyncio.to_thread(self._save, self._summary("running"))
+    async def _keep_safe(self, running: Run) -> None:
+        """Have the disk hold what was written, at once and then every second."""
+        try:
+            while True:
+                await asyncio.to_thread(self._save, self._summary("running"))
+                await asyncio.sleep(SYNC_INTERVAL_S)
+        except RunStopped as reason:
+            running.drain(reason)
 
     def _save(self, summary: Mapping[str, Any]) -> None:
         with self._saving:
             if not self._over:
                 self._sink.sync()
-                self._directory.write_summary(summary)
+                _written(self._directory.write_summary, summary)
 
     async def _keep_shown(self, running: Run, view: View) -> None:
         while True:
@@ -104,20 +121,22 @@ class Session:
             await asyncio.sleep(view.interval_s)
 
     def _summary(self, state: str) -> dict[str, Any]:
-        made, outcomes = self._job.counts(), self._sink.counts()
-        fates = {name: outcomes.pop(name) for name in ("selected", "discarded", "failed")}
-        instructions = max(made["instructions"], sum(fates.values()))
+        made, outcomes = dict(self._job.counts()), self._sink.counts()
+        fates = {name: outcomes.pop(name) for name in OUTCOMES}
+        wanted = self._wanted or made["asked"]
+        missing = made.pop("missing") + made.pop("lost")
+        del made["asked"]
         return {
             "state": state,
             "codeclm": __version__,
             "settings_sha256": self._plan.hash(),
-            "wanted": self._wanted,
+            "wanted": wanted,
             "counts": {
                 **made,
                 "bad_lines": self._plan.bad_lines,
-                "instructions": instructions,
                 **fates,
-                "pending": instructions - sum(fates.values()),
+                "missing": missing,
+                "pending": wanted - missing - sum(fates.values()),
             },
             **outcomes,
             "calls": self._ledger.rows(),
@@ -127,3 +146,11 @@ class Session:
                 float(self._earlier.get("wall_time_s") or 0) + time.monotonic() - self._started_s, 3
             ),
         }
+
+
+def _written(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What ``write`` returns; in the middle of a run a file that cannot be written stops it, resumably."""
+    try:
+        return write(*args, **kwargs)
+    except UsageError as error:
+        raise RunStopped(str(error)) from None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from codeclm.errors import UsageError
 from codeclm.methods.options import CodecLMOptions
@@ -29,6 +30,19 @@ MISSING_MODEL = (
 )
 
 
+def _variable_name(text: str | None) -> str | None:
+    """Refuse a key in the place of its variable's name, without showing it."""
+    if text is not None and not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", text):
+        raise ValueError("it must be the name of an environment variable, never the key itself")
+    return text
+
+
+def _place(path: Path | None) -> Path | None:
+    if path is not None and "\0" in str(path):
+        raise ValueError("a path cannot hold a NUL character")
+    return path
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -37,7 +51,7 @@ class ModelSettings(_Strict):
     """One model: what it is called, where its key is, what its endpoint allows, how it is sampled."""
 
     model: str = Field(min_length=1)
-    api_key_env: str | None = None
+    api_key_env: Annotated[str | None, AfterValidator(_variable_name)] = None
     requests_per_minute: float | None = Field(None, gt=0)
     tokens_per_minute: int | None = Field(None, gt=0)
     max_in_flight: int = Field(64, ge=1, le=20_000)
@@ -67,15 +81,23 @@ class Settings(_Strict):
     models: ModelsSettings | None = None
     method: CodecLMOptions = Field(default_factory=CodecLMOptions)
     seed: int = 0
-    prompts: Path | None = None
-    cache: Path | None = None
+    prompts: Annotated[Path | None, AfterValidator(_place)] = None
+    cache: Annotated[Path | None, AfterValidator(_place)] = None
     units_in_flight: int | None = Field(None, ge=1, le=100_000)
 
     def decisive(self) -> dict[str, Any]:
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
         tree = self.model_dump(mode="json", exclude={"prompts", "cache", "units_in_flight"})
         flat = _flat(tree)
-        return {name: value for name, value in flat.items() if name.split(".")[-1] not in _FREE}
+        return {name: value for name, value in flat.items() if not _is_free(name)}
+
+    def with_max_in_flight(self, calls: int) -> Settings:
+        """The same settings with so many calls at once to each model."""
+        tree = self.model_dump()
+        for party in (tree["models"] or {}).values():
+            if party:
+                party["max_in_flight"] = calls
+        return _validated(tree, "settings")
 
     def stored(self) -> dict[str, Any]:
         """The whole of it as plain data, to be kept beside the dataset."""
@@ -89,6 +111,11 @@ _FREE = frozenset(
 )
 
 
+def _is_free(name: str) -> bool:
+    place = name.split(".")
+    return place[0] == "models" and len(place) == 3 and place[2] in _FREE
+
+
 def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     """The settings of ``file`` with ``flags`` (nested like the file, None where not given) over them.
 
@@ -98,8 +125,12 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     where = str(file) if file else "settings"
     merged = _merged(tree, flags)
     _check_models(merged, where)
+    return _validated(merged, where)
+
+
+def _validated(tree: Mapping[str, Any], where: str) -> Settings:
     try:
-        return Settings.model_validate(merged)
+        return Settings.model_validate(tree)
     except ValidationError as error:
         raise UsageError(f"{where}: {_explain(error)}") from None
 
@@ -137,7 +168,7 @@ def _read_yaml(file: Path) -> dict[str, Any]:
         tree = yaml.load(file.read_bytes().decode("utf-8-sig"), Loader=_PlainLoader)  # noqa: S506
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
     if tree is None:
         return {}

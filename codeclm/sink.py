@@ -11,7 +11,7 @@ from codeclm.engine.stage import Failed
 from codeclm.lines import LinesFile
 from codeclm.records import Example, Rejection
 from codeclm.rows import Row, example_row, failure_row, rejection_row
-from codeclm.rundir import replace_file
+from codeclm.rundir import OUTCOMES, replace_file
 
 __all__ = ["Sink"]
 
@@ -31,7 +31,7 @@ class Sink:
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self._ids: set[str] = set()
         try:
-            for name in ("selected", "discarded", "failed"):
+            for name in OUTCOMES:
                 self._files[name] = LinesFile(directory / f"{name}.jsonl")
                 for row in self._files[name].rows():
                     self._count(name, row)

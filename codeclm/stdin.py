@@ -10,32 +10,38 @@ import shutil
 import stat
 import sys
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 from codeclm.errors import UsageError
 from codeclm.records import Seed
-from codeclm.seeds import parse_seed
+from codeclm.seeds import SeedFile, parse_seed
 
-__all__ = ["SeedStream", "spool_stdin"]
+__all__ = ["SeedStream", "spooled_stdin"]
 
 LONGEST_LINE_BYTES = 16 << 20
 
 
-def spool_stdin(directory: Path, stdin: IO[bytes] | None = None) -> Path:
-    """Keep standard input (JSON lines) as ``seeds.jsonl``, so that it can be counted, read again and resumed from.
+@contextmanager
+def spooled_stdin(
+    field: str, skip_bad_lines: bool, stdin: IO[bytes] | None = None
+) -> Iterator[SeedFile]:
+    """Standard input (JSON lines) in a file that lasts as long as the block, so that it can be counted first.
 
-    The file is replaced only as a whole; a run that it belongs to sees by its digest whether it changed.
+    To resume, give the same lines again: a run sees by their digest whether they are.
     """
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        beside = directory / ".seeds.jsonl.new"
-        with beside.open("wb") as spool:
+    with NamedTemporaryFile(prefix="codeclm-", suffix=".jsonl") as spool:
+        try:
             shutil.copyfileobj(stdin or sys.stdin.buffer, spool)
-        return beside.replace(directory / "seeds.jsonl")
-    except OSError as error:
-        raise UsageError(f"{directory}: cannot be written ({error.strerror or error})") from None
+            spool.flush()
+        except OSError as error:
+            raise UsageError(
+                f"standard input cannot be kept in {spool.name} ({error.strerror or error})"
+            ) from None
+        yield SeedFile(Path(spool.name), field, skip_bad_lines, label="standard input")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from codeclm.assembly import make_job, open_parties, tally_of
+from codeclm.assembly import make_job, model_specs, open_parties, tally_of
 from codeclm.engine.events import Observer
 from codeclm.engine.run import Run
 from codeclm.errors import UsageError
 from codeclm.llm.cache import CachedModel, Store
-from codeclm.llm.providers import Models
+from codeclm.llm.chat import ChatModel
+from codeclm.llm.providers import Models, check_reachable
 from codeclm.llm.store import AnswerStore, MemoryStore
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.records import Example
@@ -35,16 +36,16 @@ async def synthesize(
 ) -> AsyncIterator[AsyncIterator[Example]]:
     """Run the method over ``seeds`` (a file, instructions, or another source) and hand out its examples.
 
-    Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own instead
-    of ``settings.models``; they get the same cache. ``rewire`` may change the pipeline, for stages of your own.
-    ``observers`` are told the engine's and the models' events.
+    Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own
+    instead of ``settings.models``; they get the same cache. ``rewire`` may change the pipeline, for stages of your
+    own. ``observers`` are told the engine's and the models' events, a StepFailed for each item that failed.
 
         async with synthesize(Path("seeds.jsonl"), settings) as examples:
             async for example in examples:
                 ...
 
-    Leaving the block cancels what is under way. Raises UsageError for input or settings that must be mended, RunStopped
-    where an endpoint refuses to go on.
+    Leaving the block cancels what is under way. Raises UsageError for input, settings or servers that must be mended,
+    RunStopped where an endpoint refuses to go on.
     """
     source = _source(seeds)
     tally = tally_of(source, settings)
@@ -58,17 +59,27 @@ async def synthesize(
         if settings.cache is not None:
             store = await stack.enter_async_context(AnswerStore(settings.cache, on_event=tell))
         if parties is not None:
-            opened = _cached(parties, store, tell)
-        elif settings.models is not None:
-            models = await stack.enter_async_context(Models(store, on_event=tell))
-            opened = open_parties(models, settings.models)
+            opened = _cached(parties, store, tell, on_disk=settings.cache is not None)
         else:
-            raise UsageError("settings: no models; give settings.models, or parties")
+            opened = await _opened(settings, store, tell, stack)
         job = make_job(source, tally, settings, opened, load_templates(settings.prompts))
         job = rewire(job)
         run = await stack.enter_async_context(job.pipeline.open(job.source, observers))
         async with aclosing(_examples(run)) as examples:
             yield examples
+
+
+async def _opened(
+    settings: Settings, store: Store, tell: Observer, stack: AsyncExitStack
+) -> Parties:
+    """The models that ``settings`` names, after seeing that somebody serves them."""
+    if settings.models is None:
+        raise UsageError("settings: no models; give settings.models, or parties")
+    models = await stack.enter_async_context(Models(store, on_event=tell))
+    opened = open_parties(models, settings.models)
+    for spec in model_specs(settings.models):
+        await check_reachable(spec)
+    return opened
 
 
 async def _examples(run: Run) -> AsyncGenerator[Example, None]:
@@ -77,18 +88,25 @@ async def _examples(run: Run) -> AsyncGenerator[Example, None]:
             yield outcome
 
 
-def _cached(parties: Parties, store: Store, tell: Observer) -> Parties:
-    """Models of the user's own behind the cache; one that plays two parts stays one."""
+def _cached(parties: Parties, store: Store, tell: Observer, *, on_disk: bool) -> Parties:
+    """Models of the user's own behind the cache; one that plays two parts is one there too."""
+    wrapped: dict[int, ChatModel] = {}
 
-    def wrapped(role: str, party: Party) -> Party:
-        name = type(party.model).__name__
-        identity = {"model": name, "role": role}
-        return replace(
-            party, model=CachedModel(party.model, store, identity, model=name, on_event=tell)
+    def wrap(role: str, party: Party) -> Party:
+        if on_disk and not party.name:
+            raise UsageError(
+                f"the {role} party has no name; with a cache on disk give Party(..., name=...), "
+                "one name for all that answers alike"
+            )
+        name = party.name or f"{type(party.model).__name__} as {role}"
+        model = wrapped.setdefault(
+            id(party.model),
+            CachedModel(party.model, store, {"model": name}, model=name, on_event=tell),
         )
+        return replace(party, model=model)
 
-    judge = parties.judge and wrapped("judge", parties.judge)
-    return Parties(wrapped("strong", parties.strong), wrapped("target", parties.target), judge)
+    judge = parties.judge and wrap("judge", parties.judge)
+    return Parties(wrap("strong", parties.strong), wrap("target", parties.target), judge)
 
 
 def _source(seeds: Path | Iterable[str] | Source) -> Source:
@@ -96,4 +114,9 @@ def _source(seeds: Path | Iterable[str] | Source) -> Source:
         return SeedFile(seeds)
     if isinstance(seeds, str):
         raise UsageError(f"seeds: {seeds!r} is a text; give a Path, or a list of instructions")
-    return seeds if isinstance(seeds, Source) else SeedList(tuple(seeds))
+    if isinstance(seeds, Source):
+        return seeds
+    try:
+        return SeedList(tuple(seeds))
+    except TypeError:
+        raise UsageError("seeds: give a Path, a list of instructions, or a SeedStream") from None

@@ -350,7 +350,7 @@ async def test_every_error_of_aiohttp_is_translated(error: Exception) -> None:
     """Whatever aiohttp raises becomes an error of this package, alone and without headers."""
 
     class Session:
-        def post(self, *arguments: object, **named: object) -> object:
+        async def post(self, *arguments: object, **named: object) -> object:
             raise error
 
     endpoint = Endpoint("http://127.0.0.1:1/v1", "m")
@@ -366,7 +366,7 @@ async def test_a_certificate_that_is_not_trusted_stops_the_run() -> None:
     error = next(e for e in instances() if isinstance(e, aiohttp.ClientConnectorCertificateError))
 
     class Session:
-        def post(self, *arguments: object, **named: object) -> object:
+        async def post(self, *arguments: object, **named: object) -> object:
             raise error
 
     model = OpenAIChat(Session(), Endpoint("https://x/v1", "m"))  # type: ignore[arg-type]

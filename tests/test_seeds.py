@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from codeclm.errors import UsageError
 from codeclm.records import Metadata
 from codeclm.seeds import MetadataFile, SeedFile, SeedList
-from codeclm.stdin import SeedStream, spool_stdin
+from codeclm.stdin import SeedStream, spooled_stdin
 
 
 def write(tmp_path: Path, name: str, content: str | bytes) -> Path:
@@ -57,11 +57,12 @@ def test_another_field_may_hold_the_instruction(tmp_path: Path) -> None:
 
 BAD = [
     ("a.jsonl", '{"instruction": "ok"}\n{"instruction": \n', "line 2: not JSON"),
-    ("a.jsonl", '{"instruction": "ok"}\n[1]\n', "line 2: not an object"),
+    ("a.jsonl", '{"instruction": "ok"}\n[1]\n', "line 2: not a text, nor an object"),
     ("a.jsonl", '{"prompt": "ok"}\n', "line 1: no field 'instruction'; it has 'prompt'"),
     ("a.jsonl", '{"instruction": 3}\n', "line 1: the instruction is no text"),
     ("a.jsonl", '{"instruction": ""}\n', "line 1: the instruction is empty"),
-    ("a.jsonl", '{"instruction": "half \\ud800"}\n', "line 1: the instruction is no text"),
+    ("a.jsonl", '{"instruction": "half \\ud800"}\n', "line 1: it holds half a surrogate pair"),
+    ("a.jsonl", '{"instruction": "a", "id": "\\ud800"}\n', "line 1: it holds half a surrogate"),
     ("a.jsonl", b'{"instruction": "ok"}\n{"instruction": "\xff"}\n', "line 2: not UTF-8"),
     ("a.jsonl", "", "no seed in it"),
     ("a.json", "{}", "not an array"),
@@ -108,13 +109,25 @@ def test_the_digest_tells_contents_apart(tmp_path: Path) -> None:
     assert SeedList(("one",)).tally().content != SeedList(("two",)).tally().content
 
 
-def test_standard_input_is_spooled_once(tmp_path: Path) -> None:
-    """What came on stdin can be counted and read again; an equal input later is the same."""
+def test_standard_input_is_counted_from_a_copy() -> None:
+    """What came on stdin can be read again and again; errors call it by its name; the copy goes with the block."""
     data = b'{"instruction": "Sing"}\n'
-    path = spool_stdin(tmp_path, io.BytesIO(data))
-    assert [seed.instruction for seed in SeedFile(path)] == ["Sing"]
-    assert spool_stdin(tmp_path, io.BytesIO(data)) == path
-    assert path.read_bytes() == data
+    with spooled_stdin("instruction", False, io.BytesIO(data)) as source:
+        assert [seed.instruction for seed in source] == ["Sing"]
+        assert source.tally().items == 1
+    assert not source.path.exists()
+    with (
+        spooled_stdin("instruction", False, io.BytesIO(b"rubbish")) as source,
+        pytest.raises(UsageError, match="^standard input, line 1: not JSON"),
+    ):
+        source.tally()
+
+
+@pytest.mark.parametrize("rubbish", [(), ("",), (5,), ({"instruction": "x"},), ("ok", None)])
+def test_a_list_of_seeds_holds_instructions(rubbish: tuple[str, ...]) -> None:
+    """A program that passes something else is told so before anything is paid."""
+    with pytest.raises(UsageError, match="list of seeds is empty|of the list"):
+        SeedList(rubbish)
 
 
 def test_metadata_may_be_given(tmp_path: Path) -> None:

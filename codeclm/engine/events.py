@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from codeclm.errors import ItemError
+from codeclm.errors import ItemError, RunStopped
 
 __all__ = [
     "ItemAdmitted",
     "Observer",
     "PipelineStatistics",
+    "RunDrained",
     "StageStatistics",
     "StepFailed",
     "StepFinished",
@@ -51,6 +52,13 @@ class StepFailed:
     item: object
     error: ItemError
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunDrained:
+    """The run ends early: no step starts any more."""
+
+    reason: RunStopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from codeclm.engine.events import (
     ItemAdmitted,
     Observer,
     PipelineStatistics,
+    RunDrained,
     StageStatistics,
     StepFailed,
     StepFinished,
@@ -69,6 +70,7 @@ class Run:
         """End early: steps under way finish, nothing new starts; what has no outcome then stays pending."""
         if self._stopped is None:
             self._stopped = reason
+            self._tell(RunDrained(reason))
             for lane in self._lanes:
                 lane.inbox.close(discard=True)
             self._source_task.cancel()

@@ -123,14 +123,14 @@ class OpenAIChat:
         headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         if self._key is not None:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        async with self._session.post(
-            self._url,
-            data=body,
-            headers=headers,
-            timeout=self._timeout,
-            allow_redirects=False,
-        ) as response:
+        response = await self._session.post(
+            self._url, data=body, headers=headers, timeout=self._timeout, allow_redirects=False
+        )
+        try:
             return response.status, response.headers, await _read(response)
+        except BaseException:
+            response.close()  # read to its end, it gives its connection back by itself
+            raise
 
     def _translated(self, error: Exception) -> CodecLMError:
         where = self._endpoint.base_url
@@ -160,7 +160,6 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         chunks.append(chunk)
         left_bytes -= len(chunk)
         if left_bytes < 0:
-            response.close()
             raise MalformedAnswer(f"the answer is larger than {ANSWER_LIMIT_BYTES >> 20} MiB")
     return b"".join(chunks)
 

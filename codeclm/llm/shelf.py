@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +39,13 @@ SETTINGS = {
     "statistics": 0,
     "tag_index": 0,
 }
+EXPIRY = "Cache_expire_time"
 PARTS = {
     ("table", "Settings"),
     ("table", "Cache"),
     ("index", "sqlite_autoindex_Settings_1"),
     ("index", "Cache_key_raw"),
-    ("index", "Cache_expire_time"),
+    ("index", EXPIRY),
     ("trigger", "Settings_count_insert"),
     ("trigger", "Settings_count_delete"),
     ("trigger", "Settings_size_insert"),
@@ -114,12 +115,22 @@ class RawDisk(diskcache.Disk):  # type: ignore[misc]
 
 
 class RawCache(diskcache.Cache):  # type: ignore[misc]
-    """diskcache's table, connection and transactions."""
+    """diskcache's table, connection and transactions, at half the cost of a ``set``."""
 
-    def keep(self, key: str, value: bytes) -> None:
-        """What ``set`` does for a raw value without expiry, in one statement: a third cheaper."""
+    def slim(self) -> None:
+        """Do without the upkeep of counts and of expiry times, which are never read here."""
+        for kind, name in PARTS:
+            if kind == "trigger":
+                self._sql(f"DROP TRIGGER IF EXISTS {name}")
+        ((statement,),) = self._sql("SELECT sql FROM sqlite_master WHERE name = ?", (EXPIRY,))
+        if "WHERE" not in statement:
+            self._sql(f"DROP INDEX {EXPIRY}")
+            self._sql(f"CREATE INDEX {EXPIRY} ON Cache (expire_time) WHERE expire_time NOT NULL")
+
+    def keep(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """What ``set`` does for raw values without expiry, in one statement each."""
         now = time.time()
-        self._sql(KEEP, (key, now, now, MODE_RAW, sqlite3.Binary(value)))
+        self._con.executemany(KEEP, ((key, now, now, MODE_RAW, value) for key, value in rows))
 
     def abandon(self) -> None:
         """End a transaction that is still open."""
@@ -157,6 +168,7 @@ class Shelf:
             self._held.create_private(DATABASE)
             _inspect(directory / DATABASE)
             self._cache = RawCache(str(directory), busy_s, RawDisk, **SETTINGS)
+            self._cache.slim()
         except TROUBLE as error:
             self._held.release()
             raise UsageError(f"the cache {directory} cannot be opened: {_cause(error)}") from None
@@ -165,16 +177,9 @@ class Shelf:
             raise
 
     def serve(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Read where a job has no value, write where it has one; all writes are one commit."""
-        if all(value is None for _, value in jobs):
-            return [self._read(key) for key, _ in jobs]
-        try:
-            with self._cache.transact():
-                return [self._read(k) if v is None else self._write(k, v) for k, v in jobs]
-        except TROUBLE as error:
-            failure = Trouble(f"an answer could not be kept: {_cause(error)}")
-            with suppress(*TROUBLE):
-                self._cache.abandon()
+        """Write where a job has a value, in one commit; then read where it has none."""
+        rows = [(key, seal(key, value)) for key, value in jobs if value is not None]
+        failure = self._write(rows) if rows else None
         return [self._read(key) if value is None else failure for key, value in jobs]
 
     def close(self) -> None:
@@ -194,8 +199,14 @@ class Shelf:
         except TROUBLE as error:
             return Trouble(f"a kept answer could not be read: {_cause(error)}")
 
-    def _write(self, key: str, value: bytes) -> Outcome:
-        self._cache.keep(key, seal(key, value))
+    def _write(self, rows: list[tuple[str, bytes]]) -> Trouble | None:
+        try:
+            with self._cache.transact():
+                self._cache.keep(rows)
+        except TROUBLE as error:
+            with suppress(*TROUBLE):
+                self._cache.abandon()
+            return Trouble(f"an answer could not be kept: {_cause(error)}")
         return None
 
 

@@ -97,27 +97,26 @@ def _complaint_inside(answer: Any) -> Complaint | None:
     """An error that came with HTTP 200: at the top, in a list, or in the first choice."""
     if isinstance(answer, list) and answer:
         answer = answer[0]
-    levels = (answer, _first(answer, "choices"))
-    for level in levels:
+    for level in (answer, _first_choice(answer)):
         if isinstance(level, dict) and (level.get("error") or level.get("object") == "error"):
             return complaint_in(orjson.dumps(level))
     return None
 
 
-def _first(answer: Any, name: str) -> Any:
-    entries = answer.get(name) if isinstance(answer, dict) else None
-    return entries[0] if isinstance(entries, list) and entries else None
+def _first_choice(answer: Any) -> Any:
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    return choices[0] if isinstance(choices, list) and choices else None
 
 
 def _completion(answer: Any) -> Completion:
-    choice = _first(answer, "choices")
+    choice = _first_choice(answer)
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict):
         raise _Unreadable("the answer has no choices[0].message")
-    content = message.get("content")
-    if not isinstance(content, str | None):
+    content = message.get("content") or ""
+    if not isinstance(content, str):
         raise _Unreadable(f"the answer's content is no text but {type(content).__name__}")
-    thoughts, text = split_thoughts(content or "")
+    thoughts, text = split_thoughts(content)
     finish_reason = _finish_reason(choice)
     if not text.strip():
         text, finish_reason = _without_text(message, finish_reason)
@@ -151,8 +150,9 @@ def _without_text(message: dict[str, Any], finish_reason: str) -> tuple[str, str
 
 def _reasoning(message: dict[str, Any], thoughts: str) -> str:
     named = message.get("reasoning_content") or message.get("reasoning")
-    parts = (named if isinstance(named, str) else "", thoughts)
-    return "\n\n".join(part for part in parts if part)
+    if not isinstance(named, str):
+        return thoughts
+    return f"{named}\n\n{thoughts}" if thoughts else named
 
 
 def _usage(usage: Any) -> Usage:

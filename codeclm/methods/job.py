@@ -13,12 +13,17 @@ __all__ = ["Job", "Parties", "Party"]
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A model in its role. ``temperature`` and ``max_tokens`` overrule the method's, where given."""
+    """A model in its role.
+
+    ``temperature`` and ``max_tokens`` overrule the method's, where given. ``name`` tells models of your own apart in
+    a cache on disk: another name, other answers.
+    """
 
     model: ChatModel
     max_in_flight: int = 64
     temperature: float | None = None
     max_tokens: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

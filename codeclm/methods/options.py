@@ -15,7 +15,8 @@ class CodecLMOptions:
     extends: smaller totals this run was given before, oldest first; what they made is kept as it was.
     per_entry: instructions for each entry, for input of unknown length.
     per_call: the most that one decode call is asked for.
-    augment_to: metadata entries to extend the pool to by mix and match; 0 never, None 200 where there are seeds.
+    augment_to: metadata entries to extend the pool to by mix and match; 0 never; None is 200, where there are
+        seeds and a total.
     check_pairs: let the strong model drop unreasonable pairs that mix and match made.
     use_cases, allowed_skills: closed lists that encoding chooses from; empty for free choice.
     language: what metadata and instructions are written in; None keeps the language of each seed.
@@ -70,6 +71,8 @@ class CodecLMOptions:
             raise ValueError("total and per_entry are both given; give one of them")
         if self.total is None and self.per_entry is None:
             object.__setattr__(self, "total", 2000)
+        if max(self.temperature, self.judge_temperature) > 2:
+            raise ValueError("a temperature must be at most 2")
         if self.per_call > 50:
             raise ValueError(f"per_call is {self.per_call}; it must be at most 50")
         if list(self.extends) != sorted({*self.extends, self.total or 0} - {self.total or 0}):

@@ -8,14 +8,11 @@ early has the distribution of the seeds.
 from __future__ import annotations
 
 import asyncio
-import json
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from tempfile import TemporaryFile
-from typing import IO
 
+from codeclm.methods.entry_book import EntryBook
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
@@ -65,10 +62,11 @@ class Work:
         self._increments = wanted.increments()
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
-        self._book = _EntryBook()
+        self._book = EntryBook()
         self._due: deque[Unit] = deque()
         self._unknown = 0
         self._read = self._mixed = self._failed = self._dropped = self._entries = self._units = 0
+        self._asked = self._lost = 0  # instructions of all units, and of those on record as failed
         self._all_known = asyncio.Event()
 
     async def units(self) -> AsyncIterator[Seed | Pair | Unit]:
@@ -116,6 +114,8 @@ class Work:
             "entries_failed": self._failed,
             "entries": self._entries,
             "units": self._units,
+            "asked": self._asked,
+            "lost": self._lost,
         }
 
     def _enter(self, item: Seed | Pair | Entry) -> Iterator[Seed | Pair | Unit]:
@@ -152,8 +152,11 @@ class Work:
 
     def _not_done(self, units: Iterable[Unit]) -> list[Unit]:
         wanted = [unit for unit in units if unit.keep]
+        failed = [unit for unit in wanted if self._done(unit.id)]
         self._units += len(wanted)
-        return [unit for unit in wanted if not self._done(unit.id)]
+        self._asked += sum(unit.keep for unit in wanted)
+        self._lost += sum(unit.keep for unit in failed)
+        return [unit for unit in wanted if unit not in failed]
 
     def _take_due(self) -> Iterator[Unit]:
         while self._due:
@@ -180,6 +183,9 @@ class Work:
                     keep = this.keep(self._book.rank(entry))
                     yield from self._not_done([Unit(entry, draw, this.count, keep)])
                 left -= this.count * this.entries
+            if left > 0:  # no entry is left to make them
+                self._asked += left
+                self._lost += left
 
     async def _known(self) -> None:
         if self._unknown:
@@ -207,44 +213,3 @@ def _entry(item: Seed | Pair | Entry) -> Entry:
     if isinstance(item, Seed):
         return entry_of(item)
     return item.entry if isinstance(item, Pair) else item
-
-
-class _EntryBook:
-    """The entries that exist, on disk in order of arrival, and the numbers of those that do not."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._missing: list[int] = []
-        self._file: IO[str] = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it is one itself
-
-    def __enter__(self) -> _EntryBook:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def add(self, entry: Entry) -> None:
-        if self._file.closed:  # the run is being drained: nothing will be read back
-            return
-        self.count += 1
-        row = (
-            entry.number,
-            entry.id,
-            entry.metadata.use_case,
-            entry.metadata.skills,
-            entry.seed_id,
-        )
-        self._file.write(json.dumps(row) + "\n")
-
-    def lose(self, number: int) -> None:
-        insort(self._missing, number)
-
-    def rank(self, entry: Entry) -> int:
-        """Its place among the entries that exist, from 0."""
-        return entry.number - bisect_left(self._missing, entry.number)
-
-    def __iter__(self) -> Iterator[Entry]:
-        self._file.seek(0)
-        for line in self._file:
-            number, identity, use_case, skills, seed_id = json.loads(line)
-            yield Entry(number, identity, Metadata(use_case, tuple(skills)), seed_id)

@@ -97,36 +97,52 @@ class Decode:
         self._top_ups = top_ups
         self._done = done
         self._seen: set[int] = set()
-        self._under_way: dict[tuple[int, int], asyncio.Event] = {}
-        self._instructions = self._duplicates = 0
+        self._latest: dict[int, asyncio.Event] = {}  # by entry: its latest draw that is under way
+        self._instructions = self._duplicates = self._missing = 0
 
     async def __call__(self, unit: Unit) -> Sequence[Draft]:
-        number, draw = unit.entry.number, unit.draw
-        finished = self._under_way[number, draw] = asyncio.Event()
+        number = unit.entry.number
+        before = self._latest.get(number)
+        finished = self._latest[number] = asyncio.Event()
         try:
-            texts = await self._ask(unit, unit.count, 0)
-            if before := self._under_way.get((number, draw - 1)):
-                await before.wait()
-            kept = await self._topped_up(unit, texts)
+            kept = await self._in_turn(unit, before)
+        except ItemError:
+            self._missing += unit.keep
+            raise
         finally:
-            del self._under_way[number, draw]
             finished.set()
+            if self._latest[number] is finished:
+                del self._latest[number]
         self._instructions += len(kept)
+        self._missing += unit.keep - len(kept)
         drafts = [
             Draft(digest("draft", unit.id, index), unit.entry, text)
             for index, text in enumerate(kept)
         ]
         return [draft for draft in drafts if not self._done(draft.id)]
 
+    async def _in_turn(self, unit: Unit, before: asyncio.Event | None) -> list[str]:
+        """Ask at once, but compare after the draw ``before`` has; it, in turn, did after its own."""
+        try:
+            texts = await self._ask(unit, unit.count, 0)
+        finally:
+            if before is not None:
+                await before.wait()
+        return await self._topped_up(unit, texts)
+
     def counts(self) -> dict[str, int]:
-        """Instructions made, and equal ones dropped, so far."""
-        return {"instructions": self._instructions, "duplicates_dropped": self._duplicates}
+        """Instructions made, equal ones dropped, and how many were asked for in vain, so far."""
+        return {
+            "instructions": self._instructions,
+            "duplicates_dropped": self._duplicates,
+            "missing": self._missing,
+        }
 
     async def _ask(self, unit: Unit, count: int, part: int) -> list[str]:
         metadata = unit.entry.metadata
         variables = {"use_case": metadata.use_case, "skills": metadata.skills, "count": count}
         # Entries with equal metadata have equal prompts: the draw keeps their samples apart.
-        draw = int(digest(self._run_seed, unit.id, part)[:7], 16)
+        draw = int(digest(self._run_seed, unit.id, part)[:8], 16) >> 1
         return await self._question.ask(variables, draw=draw)
 
     async def _topped_up(self, unit: Unit, texts: Sequence[str]) -> list[str]:
@@ -137,7 +153,7 @@ class Decode:
                 break
             try:
                 self._take(unit, await self._ask(unit, unit.keep - len(kept), part), kept)
-            except ItemError:
+            except ParseError:
                 break  # what the first answer gave is good all the same
         return kept
 

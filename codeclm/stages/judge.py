@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from codeclm.parsing.scores import parse_scores
 from codeclm.records import Comparison, Verdict
+from codeclm.stages.both import both
 from codeclm.stages.prompt import Question
-from codeclm.stages.respond import both
 
 __all__ = ["TEMPLATE", "Judge", "parse_scores"]
 

@@ -42,7 +42,7 @@ class Template:
 
     def __post_init__(self) -> None:
         try:
-            used = meta.find_undeclared_variables(_JINJA.parse(self.text))
+            used = self.used
         except TemplateError as error:
             line = getattr(error, "lineno", None) or 1
             raise UsageError(f"{self._where}: line {line}: {error}") from None
@@ -56,6 +56,11 @@ class Template:
             raise UsageError(
                 f"{self._where}: the variable {variable!r} is missing; add {{{{ {variable} }}}}"
             )
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The variables that the text has. Raises TemplateError where it is no template."""
+        return frozenset(meta.find_undeclared_variables(_JINJA.parse(self.text)))
 
     @property
     def variables(self) -> frozenset[str]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from codeclm.errors import CodecLMError, ParseError
+from codeclm.errors import ParseError
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
 from codeclm.records import Comparison, Draft
+from codeclm.stages.both import both
 from codeclm.stages.prompt import CUT_OFF, Sampling
 
-__all__ = ["Respond", "Respondent", "both"]
-
-A = TypeVar("A")
-B = TypeVar("B")
+__all__ = ["Respond", "Respondent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +66,3 @@ class Respond:
             f"the strong response was cut off at its token limit ({self.redraws + 1} answers)",
             completion.text,
         )
-
-
-async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
-    """Await both at the same time and to the end: where one fails, the answer of the other is paid for and kept.
-
-    Raises the CodecLMError of the first that has one; any other exception cancels the other at once.
-    """
-    try:
-        async with asyncio.TaskGroup() as group:
-            other = group.create_task(_settled(second))
-            one = await _settled(first)
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    another = other.result()
-    if isinstance(one, CodecLMError):
-        raise one
-    if isinstance(another, CodecLMError):
-        raise another
-    return one, another
-
-
-async def _settled(answer: Awaitable[A]) -> A | CodecLMError:
-    try:
-        return await answer
-    except CodecLMError as error:
-        return error

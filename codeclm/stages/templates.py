@@ -53,4 +53,10 @@ def _read(path: Path) -> Template:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
-    return Template(path.stem, text, default.requires, default.allows, origin=str(path))
+    template = Template(path.stem, text, default.requires, default.allows, origin=str(path))
+    template.render({name: _SAMPLES.get(name, "a text") for name in template.requires})
+    return template
+
+
+_SAMPLES: dict[str, object] = {"skills": ["one", "another"], "count": 4}
+"""Values to try a template with, where a text will not do."""
