@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.running import check_books
 
 STRONG = ("--strong", "openai:a@http://127.0.0.1:9/v1")
 TARGET = ("--target", "openai:b@http://127.0.0.1:9/v1")
 MODELS = (*STRONG, *TARGET)
 
 
-def codeclm(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def codeclm(
+    *arguments: str, cwd: Path, stdin: str = "", file_size: int = resource.RLIM_INFINITY
+) -> subprocess.CompletedProcess[str]:
+    """Run the command line; no file may grow beyond ``file_size`` bytes."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, resource.RLIM_INFINITY))
+
     environ = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
     return subprocess.run(
         [sys.executable, "-m", "codeclm", *arguments],
@@ -25,6 +36,7 @@ def codeclm(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.Completed
         text=True,
         timeout=60,
         check=False,
+        preexec_fn=limit,
     )
 
 
@@ -78,6 +90,7 @@ BAD = [
     ((*RUN, *MODELS, "--thetta", "1"), "--thetta"),
     (("rnu",), "Did you mean 'run'?"),
     (("simulate", "--latency", "soon"), "soon"),
+    (("simulate", "--port", "99999"), "--port"),
     (("simulate", "--faults", "4299=0.1"), "4299"),
 ]
 
@@ -101,3 +114,75 @@ def test_the_version_and_the_help(place: Path) -> None:
     text = codeclm("--help", cwd=place).stdout
     assert all(word in text for word in ("run", "demo", "simulate", "Exit codes"))
     assert codeclm("run", "--help", cwd=place).returncode == 0
+
+
+@pytest.fixture
+def base_url() -> Iterator[str]:
+    """The simulator in a process of its own."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "codeclm", "simulate", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().split(" are at ")[1].split(";")[0]
+    finally:
+        server.terminate()
+        server.wait(10)
+        assert server.stdout is not None
+        server.stdout.close()
+
+
+def simulated(base_url: str) -> tuple[str, ...]:
+    return (
+        *("--strong", f"openai:sim-strong@{base_url}"),
+        *("--target", f"openai:sim-target@{base_url}"),
+    )
+
+
+def test_seeds_come_from_a_pipe_too(base_url: str, tmp_path: Path) -> None:
+    """The same pipe again finds the run finished; another one is told so; with --per-entry it is a stream."""
+    lines = "".join(f'{{"instruction": "Explain topic {n}"}}\n' for n in range(4))
+    models = simulated(base_url)
+    run = ("run", "-", "-o", "out", "--total", "8", *models)
+    assert codeclm(*run, cwd=tmp_path, stdin=lines).returncode in {0, 3}
+    assert "nothing to do" in codeclm(*run, cwd=tmp_path, stdin=lines).stdout
+    other = codeclm(*run, cwd=tmp_path, stdin=lines[:60])
+    assert other.returncode == 2
+    assert "input is another one" in other.stderr or "not JSON" in other.stderr
+    stream = codeclm("run", "-", "-o", "s", "--per-entry", "2", *models, cwd=tmp_path, stdin=lines)
+    assert "of 8 instructions" in stream.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "s"]
+
+
+def test_nobody_reading_the_output_is_no_failure(base_url: str, tmp_path: Path) -> None:
+    """A closed pipe does not stop a run."""
+    (tmp_path / "seeds.jsonl").write_text('{"instruction": "Sing"}\n')
+    command = [sys.executable, "-m", "codeclm", "run", "seeds.jsonl", "-o", "out", "--total", "4"]
+    with subprocess.Popen(
+        [*command, "--progress", "plain", *simulated(base_url)],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        complaints = child.stderr.read()
+    assert child.returncode in {0, 3}
+    assert complaints == b""
+    assert (tmp_path / "out" / "dataset.jsonl").exists()
+
+
+def test_a_full_disk_stops_the_run_and_nothing_is_lost(base_url: str, tmp_path: Path) -> None:
+    """Where files may not grow any more: exit code 4, a clear line; with room again the run completes."""
+    lines = "".join(f'{{"instruction": "Explain topic {n}"}}\n' for n in range(8))
+    (tmp_path / "seeds.jsonl").write_text(lines)
+    run = ("run", "seeds.jsonl", "-o", "out", "--total", "200", *simulated(base_url))
+    full = codeclm(*run, cwd=tmp_path, file_size=300_000)
+    assert full.returncode == 4, full.stdout + full.stderr
+    assert "cannot be written (File too large)" in full.stdout + full.stderr
+    assert "run the same command to go on" in full.stdout
+    assert codeclm(*run, cwd=tmp_path).returncode in {0, 3}
+    check_books(tmp_path / "out")

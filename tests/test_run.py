@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,7 @@ async def test_a_raised_total_extends_a_run(tmp_path: Path) -> None:
     [
         ({"method": {**METHOD, "theta": 2.0}}, "method.theta: 3.0 -> 2.0"),
         ({"seed": 1, "method": METHOD}, "seed: 0 -> 1"),
-        ({"method": METHOD, "source": seeds(9)}, "input: "),
+        ({"method": METHOD, "source": seeds(9)}, "input is another one"),
     ],
 )
 async def test_settings_that_change_the_data_are_refused(
@@ -219,22 +220,82 @@ async def test_an_unknown_number_of_seeds(tmp_path: Path) -> None:
 
 
 async def test_failed_items_are_tried_again_on_request(tmp_path: Path) -> None:
-    """Failures are final, for the same bytes again, until ``retry_failed`` asks for another try."""
-    async with SimulatorServer(World(unreadable_share=0.4)) as server:
-        port = int(server.base_url.split(":")[2].split("/")[0])
-        settings = settings_for(server.base_url, method={"total": 20, "redraws": 0})
-        first = await complete(tmp_path, settings)
-        assert first.exit_code == 3
-        failed = {row["id"] for row in rows(tmp_path / "failed.jsonl")}
-    async with SimulatorServer(World(seed=0, unreadable_share=0.0), port=port) as server:
-        assert (await complete(tmp_path, settings)).exit_code == 3
-        assert server.log.requests == 0
-        await complete(tmp_path, settings, retry_failed=True)
-    summary = check_books(tmp_path)
-    still = {row["id"] for row in rows(tmp_path / "failed.jsonl")}
-    assert {row["id"] for row in rows(tmp_path / "failed.jsonl.before")} == failed
-    assert still <= failed
-    assert summary["state"] == "complete"
+    """Failures are final until ``retry_failed`` gives them further draws; then the run is the one that had those from
+    the start, byte for byte, with no answer paid twice."""
+    options = ServerOptions(record_calls=True)
+    async with SimulatorServer(World(unreadable_share=0.2), options) as server:
+        method = {"total": 60, "augment_to": 15, "redraws": 0}
+        settings = settings_for(server.base_url, method=method)
+        assert (await complete(tmp_path / "run", settings)).exit_code == 3
+        failed = rows(tmp_path / "run" / "failed.jsonl")
+        assert {"encode", "decode", "judge"} <= {row["stage"] for row in failed}
+        asked = server.log.requests
+        assert (await complete(tmp_path / "run", settings)).exit_code == 3
+        assert server.log.requests == asked
+        await complete(tmp_path / "run", settings, retry_failed=True)
+        assert server.log.paid_again == 0
+        check_books(tmp_path / "run")
+        assert rows(tmp_path / "run" / "failed.jsonl.before") == failed
+        assert len(rows(tmp_path / "run" / "failed.jsonl")) < len(failed)
+        patient = settings_for(server.base_url, method={**method, "redraws": 1})
+        await complete(tmp_path / "patient", patient)
+    retried, at_once = tmp_path / "run" / "dataset.jsonl", tmp_path / "patient" / "dataset.jsonl"
+    assert retried.read_bytes() == at_once.read_bytes()
+
+
+async def test_a_refusal_ends_the_run_without_further_calls(tmp_path: Path) -> None:
+    """When one endpoint refuses, calls that wait for the limits of another are not made any more."""
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method={"total": 40, "augment_to": 0})
+        assert settings.models is not None
+        tree = settings.models.model_dump()
+        tree["strong"]["requests_per_minute"] = 240
+        tree["target"]["model"] = f"openai:nobody@{server.base_url}"
+        refused = settings.model_validate({**settings.model_dump(), "models": tree})
+        finished = await complete(tmp_path / "run", refused, seeds(2))
+        assert finished.exit_code == 2
+        assert "nobody" in finished.reason
+        strong = server.log.by_model["sim-strong"]
+        assert strong < 20
+        # Nothing is on record yet, so the mended command may use the same directory.
+        again = await complete(tmp_path / "run", settings, seeds(2))
+    assert again.exit_code in {0, 3}
+    check_books(tmp_path / "run")
+
+
+async def test_what_a_kill_at_the_start_leaves_is_no_obstacle(tmp_path: Path) -> None:
+    """A lock, an empty cache and half-written files are left-overs of a run, not somebody's files."""
+    (tmp_path / "cache").mkdir(mode=0o700)
+    (tmp_path / "run.lock").touch()
+    (tmp_path / ".settings.json.new").write_text("{")
+    async with SimulatorServer(World()) as server:
+        await complete(tmp_path, settings_for(server.base_url, method=METHOD))
+    check_books(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["run.lock", ".summary.json.new", ".settings.json.new"])
+async def test_links_are_not_followed(tmp_path: Path, name: str) -> None:
+    """A directory from somebody else cannot make a run write elsewhere."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method={"total": 4, "augment_to": 0})
+        await complete(tmp_path / "run", settings)
+        (tmp_path / "run" / "dataset.jsonl").unlink()
+        (tmp_path / "run" / name).unlink(missing_ok=True)
+        (tmp_path / "run" / name).symlink_to(victim)
+        with suppress(UsageError):
+            await complete(tmp_path / "run", settings)
+    assert victim.read_text() == "precious"
+
+
+async def test_a_foreign_settings_file_is_no_run(tmp_path: Path) -> None:
+    """Other programs have a settings.json too."""
+    (tmp_path / "settings.json").write_text('{"editor.fontSize": 12}')
+    async with SimulatorServer(World()) as server:
+        with pytest.raises(UsageError, match="not a run's directory"):
+            await complete(tmp_path, settings_for(server.base_url, method=METHOD))
+    assert [path.name for path in tmp_path.iterdir()] == ["settings.json"]
 
 
 async def test_two_runs_on_one_directory_are_refused(tmp_path: Path) -> None:

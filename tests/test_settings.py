@@ -63,6 +63,10 @@ BAD = [
     ("a: *b", "aliases"),
     ("seed: 1\nseed: 2", "'seed' is given twice"),
     ("seed: [", "not YAML"),
+    ("seed: 2024-13-45", "not YAML"),
+    ("seed: " + "[" * 3000, "not YAML"),
+    ('cache: "a\\0b"', "NUL"),
+    ("method: {temperature: .inf}", "at most 2"),
     ("seed: !!python/object:os.system x", "not YAML"),
 ]
 
@@ -98,6 +102,15 @@ def test_models_must_be_given(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         load(tmp_path, text)
     assert message in str(caught.value)
+
+
+def test_a_key_in_place_of_its_variable_is_refused_and_not_shown(tmp_path: Path) -> None:
+    """It would land in files and messages."""
+    key = "sk-proj-REALKEY123"
+    text = f"models: {{strong: {{model: 'openai:a', api_key_env: {key}}}, target: {{model: b}}}}"
+    with pytest.raises(UsageError, match="name of an environment variable") as caught:
+        load(tmp_path, text)
+    assert key not in str(caught.value)
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
