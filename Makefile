@@ -37,4 +37,4 @@ coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --cov --cov-report term-missing:skip-covered
 
 clean:
-	rm -rf $(VENV) demo-run .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis

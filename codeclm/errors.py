@@ -10,7 +10,8 @@ CodecLMError
         ├── TransientError   the same call may succeed later
         │   ├── RateLimited      the endpoint asks to slow down: no attempt, no failure
         │   ├── ServerError      5xx, or a gateway's page
-        │   ├── ConnectionFailed refused, reset, closed, DNS
+        │   ├── ConnectionFailed reset or closed before the answer was complete
+        │   │   └── Unreachable no connection at all: refused, no such host
         │   ├── TimedOut         no complete answer in time
         │   └── MalformedAnswer  not a chat completion: cut, wrong type, empty, too large
         └── RequestRefused   the endpoint will never answer this request (4xx)
@@ -32,6 +33,7 @@ __all__ = [
     "ServerError",
     "TimedOut",
     "TransientError",
+    "Unreachable",
     "UsageError",
 ]
 
@@ -97,6 +99,10 @@ class ServerError(TransientError):
 
 class ConnectionFailed(TransientError):
     """Raised when no connection could be made or it broke before the answer was complete."""
+
+
+class Unreachable(ConnectionFailed):
+    """Raised when nobody could be connected to: that is not for what was asked."""
 
 
 class TimedOut(TransientError):

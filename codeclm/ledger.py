@@ -21,7 +21,7 @@ class Ledger:
         self._columns: dict[tuple[str, str], Counter[str]] = {}
         self.cache_troubles: Counter[str] = Counter()
         self.session: Counter[str] = Counter()
-        self.pauses = 0
+        self.pauses: Counter[str] = Counter()
         for row in earlier:
             counts = {name: int(row.get(name) or 0) for name in _COLUMNS}
             self._columns[str(row.get("model")), str(row.get("stage"))] = Counter(counts)
@@ -32,8 +32,9 @@ class Ledger:
                 self._answered(event)
             case Retried(model, stage):
                 self._add(model, stage, "retries", 1)
-            case Paused():
-                self.pauses += 1
+            case Paused(model):
+                self.pauses[model] += 1
+                self.session["pauses"] += 1
             case CacheTrouble(reason):
                 self.cache_troubles[reason] += 1
 

@@ -166,6 +166,8 @@ def headline(snapshot: Snapshot, rate: _Rate) -> str:
         f"{calls.get('calls', 0):,} calls ({rate.calls_per_s:,.0f}/s)",
         f"{calls.get('cache_hits', 0):,} cache hits",
     ]
+    if pauses := calls.get("pauses", 0):
+        parts.append(f"{pauses:,} pauses for rate limits")
     left_s = rate.left_s(snapshot)
     if left_s is not None:
         parts.append(f"{_clock_time(left_s)} left")

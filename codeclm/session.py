@@ -140,6 +140,7 @@ class Session:
             },
             **outcomes,
             "calls": self._ledger.rows(),
+            "rate_limit_pauses": dict(self._ledger.pauses),
             "cache_troubles": dict(self._ledger.cache_troubles),
             "sessions": int(self._earlier.get("sessions") or 0) + 1,
             "wall_time_s": round(

@@ -25,6 +25,7 @@ from codeclm.errors import (
     RequestRefused,
     ServerError,
     TimedOut,
+    Unreachable,
 )
 from codeclm.llm.chat import ChatRequest, Completion, Message, Usage
 from codeclm.llm.endpoint import Endpoint
@@ -282,7 +283,7 @@ async def test_nobody_there() -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     async with chat(f"http://127.0.0.1:{port}/v1") as model:
-        with pytest.raises(ConnectionFailed, match=f"127.0.0.1:{port}/v1 failed: .*refused"):
+        with pytest.raises(Unreachable, match=f"127.0.0.1:{port}/v1: .*refused"):
             await model.complete(ASKED)
 
 

@@ -214,7 +214,7 @@ async def test_the_whole_stack() -> None:
         assert len(t.waits) == 2
         assert [type(event) for event in t.events] == [Retried, Retried, Answered, Answered]
         assert [event.source for event in t.events[2:]] == ["endpoint", "cache"]
-        assert {event.model for event in t.events} == {"openai:m"}
+        assert {event.model for event in t.events} == {t.spec.model}
 
 
 async def test_a_rate_limit_goes_through_the_stack() -> None:
@@ -274,7 +274,7 @@ async def test_one_endpoint_has_one_limit() -> None:
             assert (statistics.in_flight, statistics.waiting) == (3, 7)
             gate.set()
         assert peak <= 3
-        with pytest.raises(UsageError, match="openai:m is used with two different limits"):
+        with pytest.raises(UsageError, match="openai:m@http.* is used with two different limits"):
             t.models.open(replace(spec, max_in_flight=4))
         t.models.open(replace(spec, model=spec.model.replace(":m@", ":n@"), max_in_flight=4))
         assert len(t.models.statistics()) == 2

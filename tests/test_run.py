@@ -263,6 +263,31 @@ async def test_a_refusal_ends_the_run_without_further_calls(tmp_path: Path) -> N
     check_books(tmp_path / "run")
 
 
+async def test_an_outage_stops_the_run_and_fails_nothing(tmp_path: Path) -> None:
+    """When nobody serves the model any more: exit code 4, no item failed for it; with the server back it completes."""
+    async with SimulatorServer(World()) as server:
+        port = int(server.base_url.split(":")[2].split("/")[0])
+        settings = settings_for(server.base_url, max_in_flight=8, method=METHOD)
+        assert settings.models is not None
+        tree = settings.models.model_dump()
+        for party in ("strong", "target"):
+            tree[party]["attempts"] = 2
+        settings = settings.model_validate({**settings.model_dump(), "models": tree})
+        async with asyncio.TaskGroup() as group:
+            going = group.create_task(complete(tmp_path, settings))
+            while server.log.answered < 100:
+                await asyncio.sleep(0.001)
+            await server.__aexit__(None, None, None)
+        finished = going.result()
+    assert finished.exit_code == 4
+    assert "is gone" in finished.reason
+    late = [row for row in rows(tmp_path / "failed.jsonl") if "Parse" not in row["reason"]]
+    async with SimulatorServer(World(), port=port):
+        assert (await complete(tmp_path, settings)).exit_code in {0, 3}
+    check_books(tmp_path)
+    assert len(late) <= 2  # whose connection broke in the very moment
+
+
 async def test_what_a_kill_at_the_start_leaves_is_no_obstacle(tmp_path: Path) -> None:
     """A lock, an empty cache and half-written files are left-overs of a run, not somebody's files."""
     (tmp_path / "cache").mkdir(mode=0o700)

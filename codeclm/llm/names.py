@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -38,7 +39,9 @@ class ModelName:
     base_url: str
 
     def __str__(self) -> str:
-        return f"{self.provider}:{self.model}"
+        usual = PROVIDERS[self.provider].base_url
+        place = "" if self.base_url == usual else f"@{self.base_url}"
+        return f"{self.provider}:{self.model}{place}"
 
 
 def parse_model(text: str) -> ModelName:
@@ -58,6 +61,8 @@ def parse_model(text: str) -> ModelName:
     at = rest.lower().rfind("@http")
     if at >= 0:
         model, base_url = rest[:at], _checked_url(rest[at + 1 :])
+    elif re.search(r"@[\w.-]+:[0-9]+(/|$)", rest):
+        raise UsageError(f"{text!r}: a base URL begins with http:// or https://")
     if not model.strip():
         raise UsageError(f"{text!r} names no model: write PROVIDER:MODEL, as openai:gpt-4o-mini")
     return ModelName(provider, model.strip(), base_url)

@@ -18,6 +18,7 @@ from codeclm.errors import (
     EndpointRefused,
     MalformedAnswer,
     TimedOut,
+    Unreachable,
 )
 from codeclm.llm.chat import ChatRequest, Completion
 from codeclm.llm.endpoint import Endpoint
@@ -140,7 +141,9 @@ class OpenAIChat:
             case aiohttp.InvalidURL():
                 return EndpointRefused(f"{where} is not a URL that can be called")
             case aiohttp.ConnectionTimeoutError():
-                return ConnectionFailed(f"no connection to {where} within {CONNECT_S} s")
+                return Unreachable(f"no connection to {where} within {CONNECT_S} s")
+            case aiohttp.ClientConnectorError():
+                return Unreachable(f"no connection to {where}: {_reason(error)}")
             case TimeoutError():
                 return TimedOut(f"no complete answer from {where} within {self._timeout_s:g} s")
             case aiohttp.ClientPayloadError() | aiohttp.ClientResponseError():

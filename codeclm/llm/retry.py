@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from random import Random
 
-from codeclm.errors import ModelError, RateLimited, TransientError
+from codeclm.errors import ModelError, RateLimited, RunStopped, TransientError, Unreachable
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion
 from codeclm.llm.events import Listener, Retried
 
@@ -39,7 +40,8 @@ class RetryingModel:
     """Calls ``inner`` until it answers; between attempts a call holds nothing.
 
     ``inner`` must itself wait out a rate limit before it calls again, as LimitedModel does. Raises
-    the last TransientError when all attempts have failed; all other errors at once.
+    the last TransientError when all attempts have failed, RunStopped where that is because no
+    call at all reaches the endpoint; all other errors at once.
     """
 
     def __init__(
@@ -60,14 +62,18 @@ class RetryingModel:
         self._random = random or Random()
         self._sleep = sleep
         self._clock = clock
+        self._answered_at_s = -math.inf
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer ``request`` within the policy's attempts."""
         failures = 0
+        began_s = self._clock()
         limited_since_s: float | None = None
         while True:
             try:
-                return await self._inner.complete(request)
+                completion = await self._inner.complete(request)
+                self._answered_at_s = self._clock()
+                return completion
             except RateLimited as error:
                 now_s = self._clock()
                 limited_since_s = now_s if limited_since_s is None else limited_since_s
@@ -76,7 +82,7 @@ class RetryingModel:
             except TransientError as error:
                 failures += 1
                 wait_s = self._policy.wait_s(failures, error.retry_after_s, self._random)
-                self._check_attempts(error, failures, wait_s)
+                self._check_attempts(error, failures, wait_s, began_s)
                 self._tell(request, error, wait_s)
             await self._sleep(wait_s)
 
@@ -85,10 +91,15 @@ class RetryingModel:
             message = f"rate limited for {limited_for_s:.0f} s: {error}"
             raise ModelError(message, error.raw) from None
 
-    def _check_attempts(self, error: TransientError, failures: int, wait_s: float) -> None:
+    def _check_attempts(
+        self, error: TransientError, failures: int, wait_s: float, began_s: float
+    ) -> None:
         tired = wait_s > self._policy.rate_limit_patience_s
         if failures >= self._policy.attempts or tired:
             attempts = "1 attempt" if failures == 1 else f"{failures} attempts"
+            if isinstance(error, Unreachable) and self._answered_at_s < began_s:
+                # Nobody is there for any call: failing them one by one would only waste the work.
+                raise RunStopped(f"{self._model} is gone: {error} ({attempts})") from None
             raise type(error)(f"{error} ({attempts})", error.raw, error.retry_after_s) from None
 
     def _tell(self, request: ChatRequest, error: TransientError, wait_s: float) -> None:

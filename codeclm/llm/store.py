@@ -71,17 +71,19 @@ class AnswerStore:
         return self._thread.ask((key, value))
 
     def _deliver(self, job: Job, outcome: Outcome) -> bytes | None:
-        failed = isinstance(outcome, Trouble)
-        if job[1] is not None:
-            self._writes += not failed
-            self._failed_writes += failed
-        else:
-            self._hits += isinstance(outcome, bytes)
-            self._misses += not isinstance(outcome, bytes)
-            self._failed_reads += failed
+        is_read = job[1] is None
         if isinstance(outcome, Trouble):
+            self._failed_reads += is_read
+            self._failed_writes += not is_read
+            self._misses += is_read
             self._tell(outcome)
             return None
+        if outcome is not None:
+            self._hits += 1
+        elif is_read:
+            self._misses += 1
+        else:
+            self._writes += 1
         return outcome
 
     def _tell(self, trouble: Trouble) -> None:
