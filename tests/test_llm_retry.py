@@ -21,6 +21,7 @@ from codeclm.errors import (
     ServerError,
     TimedOut,
     TransientError,
+    Unreachable,
 )
 from codeclm.llm.chat import ChatRequest, Completion, Message
 from codeclm.llm.events import Retried
@@ -207,3 +208,31 @@ async def test_a_scripted_model_takes_any_function() -> None:
     assert await model.complete(ASKED) == Completion("now", "stop")
     assert await ScriptedModel(later).complete(ASKED) == Completion("later", "length")
     assert model.requests == [ASKED]
+
+
+@pytest.mark.parametrize("others_succeed", [False, True])
+async def test_an_endpoint_that_no_call_reaches_stops_the_run(others_succeed: bool) -> None:
+    """Nobody there for any call is no failure of an item; where other calls get through, it is."""
+    now_s = iter(range(1000))
+
+    def answer(request: ChatRequest) -> str:
+        if request.draw == 1:
+            return "yes"
+        raise Unreachable("no connection")
+
+    async def sleep(seconds: float) -> None:
+        if others_succeed:
+            await model.complete(ChatRequest((), draw=1))
+
+    model = RetryingModel(
+        ScriptedModel(answer),
+        RetryPolicy(attempts=3),
+        model="m",
+        on_event=lambda event: None,
+        sleep=sleep,
+        clock=lambda: float(next(now_s)),
+    )
+    await model.complete(ChatRequest((), draw=1))
+    expected = Unreachable if others_succeed else RunStopped
+    with pytest.raises(expected, match=r"no connection \(3 attempts\)"):
+        await model.complete(ChatRequest(()))

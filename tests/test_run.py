@@ -285,7 +285,7 @@ async def test_an_outage_stops_the_run_and_fails_nothing(tmp_path: Path) -> None
     async with SimulatorServer(World(), port=port):
         assert (await complete(tmp_path, settings)).exit_code in {0, 3}
     check_books(tmp_path)
-    assert len(late) <= 2  # whose connection broke in the very moment
+    assert not late
 
 
 async def test_what_a_kill_at_the_start_leaves_is_no_obstacle(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ class RetryingModel:
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer ``request`` within the policy's attempts."""
         failures = 0
-        began_s = self._clock()
+        failing_since_s = math.inf
         limited_since_s: float | None = None
         while True:
             try:
@@ -81,8 +81,9 @@ class RetryingModel:
                 continue
             except TransientError as error:
                 failures += 1
+                failing_since_s = min(failing_since_s, self._clock())
                 wait_s = self._policy.wait_s(failures, error.retry_after_s, self._random)
-                self._check_attempts(error, failures, wait_s, began_s)
+                self._check_attempts(error, failures, wait_s, failing_since_s)
                 self._tell(request, error, wait_s)
             await self._sleep(wait_s)
 
@@ -92,12 +93,12 @@ class RetryingModel:
             raise ModelError(message, error.raw) from None
 
     def _check_attempts(
-        self, error: TransientError, failures: int, wait_s: float, began_s: float
+        self, error: TransientError, failures: int, wait_s: float, failing_since_s: float
     ) -> None:
         tired = wait_s > self._policy.rate_limit_patience_s
         if failures >= self._policy.attempts or tired:
             attempts = "1 attempt" if failures == 1 else f"{failures} attempts"
-            if isinstance(error, Unreachable) and self._answered_at_s < began_s:
+            if isinstance(error, Unreachable) and self._answered_at_s < failing_since_s:
                 # Nobody is there for any call: failing them one by one would only waste the work.
                 raise RunStopped(f"{self._model} is gone: {error} ({attempts})") from None
             raise type(error)(f"{error} ({attempts})", error.raw, error.retry_after_s) from None
