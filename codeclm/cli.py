@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,11 +42,12 @@ app = typer.Typer(
 )
 
 
-ModelOption = Annotated[
-    str | None, typer.Option(metavar="PROVIDER:MODEL[@BASE_URL]", show_default=False)
-]
-Number = Annotated[int | None, typer.Option(show_default=False)]
-Switch = Annotated[bool | None, typer.Option(show_default=False)]
+MODEL = "PROVIDER:MODEL[@BASE_URL]"
+
+
+def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
+    """An option that is left to the settings where it is not given."""
+    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
 
 
 @app.command()
@@ -55,46 +56,31 @@ def run(
     seeds: Annotated[
         str | None,
         typer.Argument(
-            help="Seed instructions: .jsonl, .json, .csv, .txt, or - for JSON lines on stdin."
+            metavar="SEEDS",
+            help="Seed instructions: .jsonl, .json, .csv, .txt, or - for JSON lines on stdin.",
         ),
     ] = None,
-    metadata: Annotated[
-        Path | None,
-        typer.Option(help="Metadata (use_case, skills) instead of seeds.", show_default=False),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in YAML; flags go over them.", show_default=False)
-    ] = None,
-    strong: ModelOption = None,
-    target: ModelOption = None,
-    judge: ModelOption = None,
-    total: Annotated[
-        int | None, typer.Option(help="Instructions to make [2000].", show_default=False)
-    ] = None,
+    metadata: Annotated[Path | None, _flag("Metadata (use_case, skills) instead of SEEDS.")] = None,
+    config: Annotated[Path | None, _flag("Settings in YAML; flags go over them.")] = None,
+    strong: Annotated[str | None, _flag("The model that writes the data.", metavar=MODEL)] = None,
+    target: Annotated[str | None, _flag("The model the data is for.", metavar=MODEL)] = None,
+    judge: Annotated[str | None, _flag("Rates responses [strong].", metavar=MODEL)] = None,
+    total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
     per_entry: Annotated[
-        int | None,
-        typer.Option(
-            help="Instructions for each metadata entry, instead of --total.", show_default=False
-        ),
+        int | None, _flag("Instructions for each metadata entry, instead of --total.")
     ] = None,
-    iterations: Number = None,
-    theta: Annotated[float | None, typer.Option(show_default=False)] = None,
-    augment_to: Number = None,
-    language: Annotated[str | None, typer.Option(show_default=False)] = None,
-    self_rubrics: Switch = None,
-    contrastive_filtering: Switch = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Another seed draws another dataset [0].", show_default=False)
+    iterations: Annotated[int | None, _flag("Most comparisons of an instruction [4].")] = None,
+    theta: Annotated[float | None, _flag("Select pairs with a larger gap than this [3].")] = None,
+    augment_to: Annotated[
+        int | None, _flag("Metadata entries to reach by mix and match [200].")
     ] = None,
-    max_in_flight: Annotated[
-        int | None, typer.Option(help="Calls at once to each model [64].", show_default=False)
-    ] = None,
-    prompts: Annotated[
-        Path | None, typer.Option(help="Directory of prompts of your own.", show_default=False)
-    ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Cache shared by runs [OUTPUT/cache].", show_default=False)
-    ] = None,
+    language: Annotated[str | None, _flag("Of the data [each seed's own].")] = None,
+    self_rubrics: Annotated[bool | None, _flag("Improve what is not selected [on].")] = None,
+    contrastive_filtering: Annotated[bool | None, _flag("Select by the gap [on].")] = None,
+    seed: Annotated[int | None, _flag("Another seed draws another dataset [0].")] = None,
+    max_in_flight: Annotated[int | None, _flag("Calls at once to each model [64].")] = None,
+    prompts: Annotated[Path | None, _flag("Directory of prompts of your own.")] = None,
+    cache: Annotated[Path | None, _flag("Cache shared by runs [OUTPUT/cache].")] = None,
     field: Annotated[
         str, typer.Option(help="The field that holds the instruction.")
     ] = "instruction",
@@ -102,11 +88,7 @@ def run(
         bool, typer.Option("--skip-bad-lines", help="Count what cannot be read and go on.")
     ] = False,
     retry_failed: Annotated[
-        bool,
-        typer.Option(
-            "--retry-failed",
-            help="Try failed items again, with new draws.",
-        ),
+        bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
     ] = False,
     progress: Progress = Progress.auto,
 ) -> int:
@@ -168,8 +150,8 @@ def simulate(
             help="Shares of calls, like 429=0.05,500=0.02,reset=0.01,timeout=0.01,malformed=0.01."
         ),
     ] = "",
-    requests_per_minute: Number = None,
-    max_in_flight: Number = None,
+    requests_per_minute: Annotated[int | None, _flag("More are answered 429.")] = None,
+    max_in_flight: Annotated[int | None, _flag("More at once are answered 429.")] = None,
     seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
 ) -> int:
     """Serve simulated models (sim-strong, sim-target, sim-judge) as an OpenAI-compatible server on loopback."""

@@ -21,7 +21,7 @@ def load(tmp_path: Path, text: str, flags: dict[str, Any] | None = None) -> Sett
 
 
 def test_the_papers_numbers_are_the_defaults() -> None:
-    """method.md's settings, untouched."""
+    """The settings of the paper, untouched."""
     method = load_settings(None, {"models": MODELS}).method
     assert (method.total, method.iterations, method.theta, method.rubrics) == (2000, 4, 3.0, 4)
     assert (method.temperature, method.judge_temperature, method.max_tokens) == (0.7, 0.0, 2048)
