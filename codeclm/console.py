@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -80,7 +81,9 @@ async def execute(
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on uvloop where there is one."""
+    """Run ``work`` on uvloop where there is one, with as many connections as the system lets us have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(work)
 
