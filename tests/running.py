@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +45,14 @@ async def complete(
     directory: Path, settings: Settings, source: Source | None = None, **more: Any
 ) -> Finished:
     return await run(Order(source or seeds(8), settings, directory, **more), NoView(), Stopper())
+
+
+@contextmanager
+def nobody_listening() -> Iterator[str]:
+    """A base URL that refuses connections: its port is held, so that no other server can get it."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -279,12 +279,12 @@ async def test_the_next_call_after_a_failure_works() -> None:
 
 async def test_nobody_there() -> None:
     """A refused connection is transient; the message names the URL and the reason."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    async with chat(f"http://127.0.0.1:{port}/v1") as model:
-        with pytest.raises(Unreachable, match=f"127.0.0.1:{port}/v1: .*refused"):
-            await model.complete(ASKED)
+    with socket.socket() as silent:  # bound, so that nobody else gets the port; not listening
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        async with chat(f"http://127.0.0.1:{port}/v1") as model:
+            with pytest.raises(Unreachable, match=f"127.0.0.1:{port}/v1: .*refused"):
+                await model.complete(ASKED)
 
 
 async def test_plain_http_behind_an_https_url() -> None:

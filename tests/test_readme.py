@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -47,19 +46,14 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
     """The simulator in a process of its own, as the README starts it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, "-m", "codeclm", "simulate", "--port", str(port)],
+        [sys.executable, "-m", "codeclm", "simulate", "--port", "0"],
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         assert server.stdout is not None
-        line = server.stdout.readline()
-        assert str(port) in line
-        yield f"http://127.0.0.1:{port}/v1"
+        yield server.stdout.readline().split(" are at ")[1].split(";")[0]
     finally:
         server.terminate()
         assert server.wait(10) == 0

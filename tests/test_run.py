@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import stat
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,15 @@ from codeclm.run import Order, Stopper, run
 from codeclm.rundir import RunDirectory
 from codeclm.seeds import MetadataFile
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
-from tests.running import check_books, complete, contents, rows, seeds, settings_for
+from tests.running import (
+    check_books,
+    complete,
+    contents,
+    nobody_listening,
+    rows,
+    seeds,
+    settings_for,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -282,7 +290,12 @@ async def test_an_outage_stops_the_run_and_fails_nothing(tmp_path: Path) -> None
     assert finished.exit_code == 4
     assert "is gone" in finished.reason
     late = [row for row in rows(tmp_path / "failed.jsonl") if "Parse" not in row["reason"]]
-    async with SimulatorServer(World(), port=port):
+    async with AsyncExitStack() as stack:
+        while True:  # a passing connection of another program may have the port for a moment
+            with suppress(UsageError):
+                await stack.enter_async_context(SimulatorServer(World(), port=port))
+                break
+            await asyncio.sleep(0.05)
         assert (await complete(tmp_path, settings)).exit_code in {0, 3}
     check_books(tmp_path)
     assert not late
@@ -388,10 +401,8 @@ async def test_a_run_without_its_cache_goes_on_with_what_is_on_record(tmp_path: 
 
 async def test_no_server_is_told_before_anything_is_written(tmp_path: Path) -> None:
     """One line with the URL, and no directory."""
-    async with SimulatorServer(World()) as server:
-        settings = settings_for(server.base_url, method=METHOD)
-    with pytest.raises(UsageError, match="no server at http://127.0.0.1"):
-        await complete(tmp_path / "run", settings)
+    with nobody_listening() as url, pytest.raises(UsageError, match=f"no server at {url}"):
+        await complete(tmp_path / "run", settings_for(url, method=METHOD))
     assert not (tmp_path / "run").exists()
 
 

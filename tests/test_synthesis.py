@@ -18,8 +18,7 @@ from codeclm import (
     load_settings,
     synthesize,
 )
-from codeclm.simulator import SimulatorServer, World
-from tests.running import settings_for
+from tests.running import nobody_listening, settings_for
 from tests.scripted_world import answer, target_answer
 
 pytestmark = pytest.mark.anyio
@@ -59,10 +58,8 @@ async def test_leaving_early_leaves_nothing_behind() -> None:
 
 async def test_a_dead_server_is_an_error() -> None:
     """A program must not go on with an empty dataset."""
-    async with SimulatorServer(World()) as server:
-        settings = settings_for(server.base_url, method={"total": 4})
-    with pytest.raises(UsageError, match="no server at"):
-        async with synthesize(SEEDS, settings):
+    with nobody_listening() as url, pytest.raises(UsageError, match="no server at"):
+        async with synthesize(SEEDS, settings_for(url, method={"total": 4})):
             pass
 
 
