@@ -14,7 +14,14 @@ from codeclm.sources import Source
 from codeclm.stages.prompt import Template
 from codeclm.stdin import SeedStream
 
-__all__ = ["augment_to", "expected", "make_job", "model_specs", "open_parties", "tally_of"]
+__all__ = [
+    "augment_to",
+    "make_job",
+    "model_specs",
+    "open_parties",
+    "tally_of",
+    "wanted_instructions",
+]
 
 PAPER_POOL = 200
 """Metadata entries that the paper extends its pool to."""
@@ -88,11 +95,13 @@ def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
     return 0 if tally and tally.items >= size else size
 
 
-def expected(source: Source, tally: Tally | None, settings: Settings) -> tuple[int, int]:
-    """Metadata entries and instructions that there will be; 0 where that is not known."""
-    entries = max(tally.items, augment_to(source, tally, settings)) if tally else 0
+def wanted_instructions(source: Source, tally: Tally | None, settings: Settings) -> int:
+    """Instructions that there are to be; 0 where that is not known."""
     options = settings.method
-    return entries, options.total or (options.per_entry or 0) * entries
+    if options.total is not None or tally is None:
+        return options.total or 0
+    entries = max(tally.items, augment_to(source, tally, settings))
+    return (options.per_entry or 0) * entries
 
 
 def _party(opened: Models, settings: ModelSettings) -> Party:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import expected, model_specs, tally_of
+from codeclm.assembly import model_specs, tally_of, wanted_instructions
 from codeclm.errors import UsageError
 from codeclm.llm.providers import check_spec
 from codeclm.rundir import check_ours
@@ -55,7 +55,7 @@ class Plan:
     @property
     def wanted(self) -> int:
         """Instructions that there are to be; 0 where that is not known."""
-        return expected(self.source, self.tally, self.settings)[1]
+        return wanted_instructions(self.source, self.tally, self.settings)
 
     @property
     def bad_lines(self) -> int:

@@ -12,7 +12,7 @@ from codeclm.assembly import make_job, model_specs, open_parties
 from codeclm.engine.events import RunDrained
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
-from codeclm.llm.events import CacheTrouble
+from codeclm.llm.events import CacheTrouble, Listener
 from codeclm.llm.providers import Models, check_reachable
 from codeclm.llm.store import AnswerStore
 from codeclm.plan import Order, Plan, make_plan
@@ -73,7 +73,7 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
         await check_reachable(spec)
     with RunDirectory(order.directory) as directory:
         stored = directory.settings()
-        if stored is not None and directory.has_rows():
+        if stored is not None and (directory.has_rows() or plan.equals(stored)):
             try:
                 plan = plan.after(stored)
             except UsageError as error:
@@ -91,16 +91,8 @@ async def _work(
     earlier = directory.summary() or {}
     ledger = Ledger(earlier.get("calls", ()))
     cache = plan.settings.cache or directory.path / "cache"
-
-    def on_event(event: object) -> None:
-        ledger(event)
-        if isinstance(event, CacheTrouble):
-            view.say(
-                f"warning: {event.reason}; the run goes on, but such answers would be paid again"
-            )
-
     async with (
-        AnswerStore(cache, on_event=on_event) as store,
+        AnswerStore(cache, on_event=_warning(view, ledger)) as store,
         Models(store, on_event=ledger, environ=order.environ) as models,
     ):
         parties = open_parties(models, plan.models)
@@ -119,6 +111,17 @@ async def _work(
                 stopper.attach(running.drain)
                 reason = await session.consume(running, view)
             return _ended(session, reason)
+
+
+def _warning(view: View, ledger: Ledger) -> Listener:
+    """Takes the cache's troubles down and tells the person of them at once."""
+
+    def on_event(event: object) -> None:
+        ledger(event)
+        if isinstance(event, CacheTrouble):
+            view.say(f"warning: {event.reason}; the run goes on, such answers would be paid again")
+
+    return on_event
 
 
 def _ended(session: Session, reason: RunStopped | None) -> Finished:

@@ -71,10 +71,10 @@ class Session:
             async for outcome in running:
                 try:
                     self._sink.write(outcome)
-                except (
-                    RunStopped
-                ) as reason:  # its answers are in the cache: only the row is made again
-                    running.drain(reason)
+                except RunStopped as reason:
+                    running.drain(
+                        reason
+                    )  # the answers are in the cache: only the row is made again
         except RunStopped as reason:
             return reason
         return None

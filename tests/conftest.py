@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,3 +31,21 @@ def benchmark_seeds() -> Path:
     if not BENCHMARKS.is_dir():
         pytest.skip("the benchmark seed sets are not beside this checkout (shared/data/benchmarks)")
     return BENCHMARKS
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    """The simulator in a process of its own, as the README starts it; it ends cleanly when told to."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "codeclm", "simulate", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        yield server.stdout.readline().split(" are at ")[1].split(";")[0]
+    finally:
+        server.terminate()
+        assert server.wait(10) == 0
+        assert server.stdout is not None
+        server.stdout.close()

@@ -6,7 +6,6 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,24 +113,6 @@ def test_the_version_and_the_help(place: Path) -> None:
     text = codeclm("--help", cwd=place).stdout
     assert all(word in text for word in ("run", "demo", "simulate", "Exit codes"))
     assert codeclm("run", "--help", cwd=place).returncode == 0
-
-
-@pytest.fixture
-def base_url() -> Iterator[str]:
-    """The simulator in a process of its own."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "codeclm", "simulate", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        yield server.stdout.readline().split(" are at ")[1].split(";")[0]
-    finally:
-        server.terminate()
-        server.wait(10)
-        assert server.stdout is not None
-        server.stdout.close()
 
 
 def simulated(base_url: str) -> tuple[str, ...]:

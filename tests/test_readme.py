@@ -43,24 +43,6 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    """The simulator in a process of its own, as the README starts it."""
-    server = subprocess.Popen(
-        [sys.executable, "-m", "codeclm", "simulate", "--port", "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        yield server.stdout.readline().split(" are at ")[1].split(";")[0]
-    finally:
-        server.terminate()
-        assert server.wait(10) == 0
-        assert server.stdout is not None
-        server.stdout.close()
-
-
 def test_every_run_command_runs(base_url: str, tmp_path: Path) -> None:
     """Each ``codeclm run`` of the README, with simulated models in place of paid ones and fewer instructions."""
     (tmp_path / "seeds.jsonl").write_text(blocks("json")[0])
