@@ -240,6 +240,7 @@ async def test_failed_items_are_tried_again_on_request(tmp_path: Path) -> None:
         asked = server.log.requests
         assert (await complete(tmp_path / "run", settings)).exit_code == 3
         assert server.log.requests == asked
+        shutil.copytree(tmp_path / "run", tmp_path / "killed")
         await complete(tmp_path / "run", settings, retry_failed=True)
         assert server.log.paid_again == 0
         check_books(tmp_path / "run")
@@ -247,6 +248,14 @@ async def test_failed_items_are_tried_again_on_request(tmp_path: Path) -> None:
         assert len(rows(tmp_path / "run" / "failed.jsonl")) < len(failed)
         patient = settings_for(server.base_url, method={**method, "redraws": 1})
         await complete(tmp_path / "patient", patient)
+        # What a kill leaves right after a retry began: the rows are aside, the further draws are granted.
+        RunDirectory(tmp_path / "killed").set_rows_aside()
+        shutil.copy(tmp_path / "run" / "settings.json", tmp_path / "killed" / "settings.json")
+        await complete(tmp_path / "killed", settings, retry_failed=True)
+    assert (
+        contents(tmp_path / "killed")["dataset.jsonl"]
+        == contents(tmp_path / "run")["dataset.jsonl"]
+    )
     retried, at_once = tmp_path / "run" / "dataset.jsonl", tmp_path / "patient" / "dataset.jsonl"
     assert retried.read_bytes() == at_once.read_bytes()
 
