@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak coverage clean
+.PHONY: demo test check lint format types soak faults coverage clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "codeclm needs Python 3.11 or newer; set PYTHON=python3.11")'
@@ -32,6 +32,9 @@ check: lint types test
 
 soak: $(VENV)/.installed
 	$(BIN)/python -m pytest -m soak --timeout 1800
+
+faults: $(VENV)/.installed
+	$(BIN)/python -m pytest tests/faults --faults --faults-table faults.json --timeout 3600 -p no:cacheprovider
 
 coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --cov --cov-report term-missing:skip-covered

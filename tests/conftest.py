@@ -19,6 +19,12 @@ settings.load_profile("codeclm")
 BENCHMARKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "benchmarks"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the fault tests; pytest reads them only from here."""
+    parser.addoption("--faults", action="store_true", help="fault tests at their whole scale")
+    parser.addoption("--faults-table", metavar="FILE", help="write the table of figures there")
+
+
 @pytest.fixture(params=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     """Every async test runs on asyncio and on uvloop."""
