@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codeclm.errors import UsageError
-from codeclm.llm.providers import Models, ModelSpec, parse_model
+from codeclm.llm.providers import Models, ModelSpec, allowance, parse_model
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.table import METHODS
 from codeclm.seeds import MetadataFile, Tally
@@ -30,12 +30,12 @@ PAPER_POOL = 200
 def model_specs(models: ModelsSettings) -> list[ModelSpec]:
     """The models of a run, each once. Raises UsageError where one endpoint is given two sets of limits."""
     specs: list[ModelSpec] = []
-    limits: dict[object, tuple[object, ...]] = {}
+    limits: dict[object, object] = {}
     for settings in (models.strong, models.target, models.judge):
         if settings is None:
             continue
         spec = _spec(settings)
-        numbers = (spec.requests_per_minute, spec.tokens_per_minute, spec.max_in_flight)
+        numbers = allowance(spec)
         if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
             raise UsageError(
                 f"settings: {spec.model} is given twice with different limits; one endpoint has one "

@@ -11,6 +11,7 @@ CodecLMError
         ├── TransientError       the same call may succeed later
         │   ├── RateLimited      the endpoint asks to slow down: no attempt, no failure
         │   │   └── RampTooFast  it asks not to grow so fast
+        │   ├── OutOfService     it is down for everybody: no attempt, no failure
         │   ├── Overloaded       it is alive, and too busy
         │   ├── ModelLoading     it is alive, and not yet ready
         │   ├── ServerError      5xx, or a gateway's page
@@ -48,6 +49,7 @@ __all__ = [
     "MalformedAnswer",
     "ModelError",
     "ModelLoading",
+    "OutOfService",
     "Overloaded",
     "ParameterRefused",
     "ParseError",
@@ -135,6 +137,10 @@ class RateLimited(TransientError):
 
 class RampTooFast(RateLimited):
     """Raised when the endpoint asks not to grow so fast (``slow_down``)."""
+
+
+class OutOfService(TransientError):
+    """Raised when a call failed while its endpoint counts as down: it is made again when that is over."""
 
 
 class Overloaded(TransientError):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from random import Random
 
 import pytest
 
-from codeclm.errors import RateLimited, RunStopped, ServerError
+from codeclm.errors import QuotaExhausted, RateLimited, RunStopped, ServerError
 from codeclm.llm.chat import ChatRequest, Completion, Message, Usage
 from codeclm.llm.events import Paused
-from codeclm.llm.limits import LimitedModel, Limits, request_window
+from codeclm.llm.limits import Allowance, request_window
 from codeclm.llm.pace import WINDOW_S
+from codeclm.llm.regulated import RegulatedModel
+from codeclm.llm.regulator import Regulator
 from codeclm.llm.scripted import ScriptedModel
+from codeclm.llm.tokens import Tokens
 from tests.virtual_time import VirtualLoop, VirtualWindow, outcome, run_virtual, settled
 
 pytestmark = pytest.mark.anyio
@@ -25,21 +27,29 @@ def request(priority: int = 0, text: str = "", stage: str = "") -> ChatRequest:
     return ChatRequest((Message("user", text),), priority=priority, stage=stage)
 
 
-def virtual_limits(
+def fixed(max_in_flight: int) -> Allowance:
+    """So many calls in flight from the start."""
+    return Allowance(max_in_flight, adaptive=False)
+
+
+def virtual(
     loop: VirtualLoop,
     max_in_flight: int = 10**6,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
     events: list[object] | None = None,
-) -> Limits:
+) -> Regulator:
     window = None
     if requests_per_minute is not None:
         count = max(1, int(requests_per_minute))
         window = VirtualWindow(count, WINDOW_S * count / requests_per_minute, loop.time)
-    return Limits(
-        max_in_flight,
-        requests_per_minute,
-        tokens_per_minute,
+    return Regulator(
+        Allowance(
+            max_in_flight,
+            adaptive=False,
+            requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
+        ),
         clock=loop.time,
         window=window,
         random=Random(1),
@@ -69,7 +79,14 @@ class Endpoint:
         return Completion("yes", "stop", self.usage)
 
 
-async def call_all(model: LimitedModel, requests: list[ChatRequest]) -> None:
+def _raising(error: Exception) -> ScriptedModel:
+    def answer(request: ChatRequest) -> str:
+        raise error
+
+    return ScriptedModel(answer)
+
+
+async def call_all(model: RegulatedModel, requests: list[ChatRequest]) -> None:
     async with asyncio.TaskGroup() as group:
         for each in requests:
             group.create_task(model.complete(each))
@@ -88,7 +105,7 @@ def most_in_any(starts: list[float], window_s: float) -> int:
 async def test_a_free_endpoint_is_called_at_once() -> None:
     """Where nothing is limited, a call starts without the loop going round."""
     scripted = ScriptedModel(lambda request: "yes")
-    model = LimitedModel(scripted, Limits(1))
+    model = RegulatedModel(scripted, Regulator(fixed(1)))
     call = model.complete(request())
     with pytest.raises(StopIteration):
         call.send(None)
@@ -102,8 +119,8 @@ def test_the_rate_is_never_exceeded_and_is_used(per_minute: float) -> None:
 
     async def main(loop: VirtualLoop) -> list[float]:
         endpoint = Endpoint()
-        limits = virtual_limits(loop, requests_per_minute=per_minute)
-        await call_all(LimitedModel(endpoint, limits), [request()] * calls)
+        regulator = virtual(loop, requests_per_minute=per_minute)
+        await call_all(RegulatedModel(endpoint, regulator), [request()] * calls)
         return endpoint.starts
 
     starts = run_virtual(main)
@@ -121,7 +138,7 @@ def test_late_timers_do_not_cost_rate() -> None:
 
     async def main(loop: VirtualLoop) -> list[float]:
         endpoint = Endpoint()
-        limits = virtual_limits(loop, requests_per_minute=6000)
+        regulator = virtual(loop, requests_per_minute=6000)
 
         async def late() -> None:
             random = Random(2)
@@ -131,7 +148,7 @@ def test_late_timers_do_not_cost_rate() -> None:
 
         async with asyncio.TaskGroup() as group:
             group.create_task(late())
-            group.create_task(call_all(LimitedModel(endpoint, limits), [request()] * 3000))
+            group.create_task(call_all(RegulatedModel(endpoint, regulator), [request()] * 3000))
         return endpoint.starts
 
     starts = run_virtual(main)
@@ -141,15 +158,15 @@ def test_late_timers_do_not_cost_rate() -> None:
 
 async def test_the_window_is_asyncio_throttle() -> None:
     """The real window takes as many at once as the limit says and not one more."""
-    limits = Limits(100, requests_per_minute=3)
-    model = LimitedModel(ScriptedModel(lambda request: "yes"), limits)
+    regulator = Regulator(Allowance(100, requests_per_minute=3))
+    model = RegulatedModel(ScriptedModel(lambda request: "yes"), regulator)
     await model.complete(request())
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(model.complete(request()))
         await settled()
-        assert limits.statistics().waiting == 1
+        assert regulator.limits.statistics().waiting == 1
         waiting.cancel()
-    assert limits.statistics().waiting == 0
+    assert regulator.limits.statistics().waiting == 0
 
     window = request_window(3)
     for _ in range(3):
@@ -164,7 +181,7 @@ def test_never_more_in_flight_and_always_as_many() -> None:
     async def main(loop: VirtualLoop) -> tuple[int, float]:
         endpoint = Endpoint(duration_s=1.0)
         began_s = loop.time()
-        await call_all(LimitedModel(endpoint, virtual_limits(loop, 8)), [request()] * 80)
+        await call_all(RegulatedModel(endpoint, virtual(loop, 8)), [request()] * 80)
         return endpoint.peak, loop.time() - began_s
 
     peak, took_s = run_virtual(main)
@@ -182,7 +199,7 @@ async def test_lower_priority_numbers_go_first() -> None:
         await gate.wait()
         return "yes"
 
-    model = LimitedModel(ScriptedModel(answer), Limits(1))
+    model = RegulatedModel(ScriptedModel(answer), Regulator(fixed(1)))
     async with asyncio.TaskGroup() as group:
         for priority, name in ((9, "first"), (2, "c"), (1, "a"), (2, "d"), (1, "b"), (3, "e")):
             group.create_task(model.complete(request(priority, name)))
@@ -199,31 +216,31 @@ async def test_a_cancelled_waiter_leaves_no_trace() -> None:
         await gate.wait()
         return "yes"
 
-    limits = Limits(1)
-    model = LimitedModel(ScriptedModel(answer), limits)
+    regulator = Regulator(fixed(1))
+    model = RegulatedModel(ScriptedModel(answer), regulator)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(model.complete(request())) for _ in range(4)]
         await settled()
         tasks[1].cancel()
         await settled()
-        assert limits.statistics().waiting == 2
+        assert regulator.limits.statistics().waiting == 2
         gate.set()
     assert [task.cancelled() for task in tasks] == [False, True, False, False]
-    assert limits.statistics().in_flight == 0
+    assert regulator.limits.statistics().in_flight == 0
 
 
 async def test_one_who_is_cancelled_as_its_turn_comes_hands_it_on() -> None:
     """A start that was granted and never used goes to the next in line."""
-    limits = Limits(1)
-    await limits.admit(0, 0)
+    regulator = Regulator(fixed(1))
+    await regulator.limits.admit()
     async with asyncio.TaskGroup() as group:
-        second, _ = (group.create_task(limits.admit(0, 0)) for _ in range(2))
+        second, _ = (group.create_task(regulator.limits.admit()) for _ in range(2))
         await settled()
-        limits.finish()
+        regulator.limits.finish()
         second.cancel()
     assert second.cancelled()
-    limits.finish()
-    assert limits.statistics().in_flight == 0
+    regulator.limits.finish()
+    assert regulator.limits.statistics().in_flight == 0
 
 
 def test_a_rate_limit_pauses_everybody_once() -> None:
@@ -240,8 +257,8 @@ def test_a_rate_limit_pauses_everybody_once() -> None:
                 raise RateLimited("slower", retry_after_s=5.0)
             return "yes"
 
-        limits = virtual_limits(loop, 8, events=events)
-        model = LimitedModel(ScriptedModel(answer), limits)
+        regulator = virtual(loop, 8, events=events)
+        model = RegulatedModel(ScriptedModel(answer), regulator)
 
         async def until_answered() -> None:
             while True:
@@ -254,8 +271,8 @@ def test_a_rate_limit_pauses_everybody_once() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(20):
                 group.create_task(until_answered())
-        assert limits.statistics().rate_limited == 8
-        assert limits.statistics().paused_for_s == pytest.approx(5.07)
+        assert regulator.statistics().rate_limited == 8
+        assert regulator.statistics().paused_for_s == pytest.approx(5.07)
         return starts
 
     starts = run_virtual(main)
@@ -275,7 +292,7 @@ def test_pauses_grow_while_they_do_not_help() -> None:
                 raise RateLimited("slower")
             return "yes"
 
-        model = LimitedModel(ScriptedModel(answer), virtual_limits(loop, events=events))
+        model = RegulatedModel(ScriptedModel(answer), virtual(loop, events=events))
         for _ in range(11):
             await outcome(model.complete(request()))
 
@@ -291,9 +308,10 @@ async def test_a_wait_of_hours_ends_the_run() -> None:
     def answer(request: ChatRequest) -> str:
         raise RateLimited("quota of the day", retry_after_s=36_000.0)
 
-    model = LimitedModel(ScriptedModel(answer), Limits(2, model="openai:m"))
-    with pytest.raises(RateLimited):
+    model = RegulatedModel(ScriptedModel(answer), Regulator(fixed(2), model="openai:m"))
+    with pytest.raises(QuotaExhausted) as caught:
         await model.complete(request())
+    assert caught.value.resume_after_s == 36_000
     with pytest.raises(RunStopped, match="openai:m asks to wait 36000 s"):
         await model.complete(request())
 
@@ -306,15 +324,15 @@ async def test_closing_ends_all_waiting_and_lets_calls_finish() -> None:
         await gate.wait()
         return "yes"
 
-    limits = Limits(1)
-    model = LimitedModel(ScriptedModel(answer), limits)
+    regulator = Regulator(fixed(1))
+    model = RegulatedModel(ScriptedModel(answer), regulator)
     async with asyncio.TaskGroup() as group:
         under_way = group.create_task(model.complete(request()))
         waiting = group.create_task(outcome(model.complete(request())))
-        resting = group.create_task(outcome(limits.rest(3600)))
+        resting = group.create_task(outcome(regulator.limits.rest(3600)))
         await settled()
-        limits.close(RunStopped("interrupted"))
-        limits.close(RunStopped("too late to count"))
+        regulator.limits.close(RunStopped("interrupted"))
+        regulator.limits.close(RunStopped("too late to count"))
         late = group.create_task(outcome(model.complete(request())))
         await settled()
         for ended in (waiting, resting, late):
@@ -322,7 +340,7 @@ async def test_closing_ends_all_waiting_and_lets_calls_finish() -> None:
         assert not under_way.done()
         gate.set()
     assert under_way.result().text == "yes"
-    assert limits.statistics().in_flight == 0
+    assert regulator.limits.statistics().in_flight == 0
 
 
 async def test_a_run_stopper_from_the_endpoint_closes_it() -> None:
@@ -332,7 +350,7 @@ async def test_a_run_stopper_from_the_endpoint_closes_it() -> None:
         raise RunStopped("no money left")
 
     scripted = ScriptedModel(answer)
-    model = LimitedModel(scripted, Limits(1))
+    model = RegulatedModel(scripted, Regulator(fixed(1)))
     async with asyncio.TaskGroup() as group:
         calls = [group.create_task(outcome(model.complete(request()))) for _ in range(5)]
     assert [str(call.result()) for call in calls] == ["no money left"] * 5
@@ -345,12 +363,12 @@ async def test_errors_give_the_place_back() -> None:
     def answer(request: ChatRequest) -> str:
         raise ServerError("down")
 
-    limits = Limits(1)
+    regulator = Regulator(fixed(1))
     for _ in range(3):
         with pytest.raises(ServerError):
-            await LimitedModel(ScriptedModel(answer), limits).complete(request())
-    assert limits.statistics().in_flight == 0
-    assert limits.statistics().started == 3
+            await RegulatedModel(ScriptedModel(answer), regulator).complete(request())
+    assert regulator.limits.statistics().in_flight == 0
+    assert regulator.limits.statistics().started == 3
 
 
 @pytest.mark.parametrize("max_tokens", [None, 8192])
@@ -359,9 +377,9 @@ def test_tokens_follow_what_is_used_not_what_is_allowed(max_tokens: int | None) 
 
     async def main(loop: VirtualLoop) -> float:
         endpoint = Endpoint(duration_s=0.5, usage=Usage(20, 100))
-        limits = virtual_limits(loop, tokens_per_minute=12_000)
+        regulator = virtual(loop, tokens_per_minute=12_000)
         asked = ChatRequest((Message("user", "x" * 80),), max_tokens=max_tokens, stage="respond")
-        model = LimitedModel(endpoint, limits)
+        model = RegulatedModel(endpoint, regulator)
         await call_all(model, [asked] * 20)  # learns
         began_s = loop.time()
         await call_all(model, [asked] * 300)
@@ -375,7 +393,7 @@ def test_a_request_larger_than_the_bucket_gets_through() -> None:
 
     async def main(loop: VirtualLoop) -> list[float]:
         endpoint = Endpoint(usage=Usage(5000, 1000))
-        model = LimitedModel(endpoint, virtual_limits(loop, tokens_per_minute=6000))
+        model = RegulatedModel(endpoint, virtual(loop, tokens_per_minute=6000))
         await call_all(model, [request(text="x" * 20_000)] * 3)
         return endpoint.starts
 
@@ -389,15 +407,15 @@ def test_a_large_call_that_gives_up_holds_nobody_back() -> None:
 
     async def main(loop: VirtualLoop) -> list[float]:
         endpoint = Endpoint(usage=Usage(1, 1))
-        limits = virtual_limits(loop, tokens_per_minute=60_000)  # a bucket of 5,000
-        model = LimitedModel(endpoint, limits)
+        regulator = virtual(loop, tokens_per_minute=605_000)  # a bucket of 5,000, 10,000 a second
+        model = RegulatedModel(endpoint, regulator)
         began_s = loop.time()
-        limits.settle(request(), 0, Completion("", usage=Usage(3000, 0)))
+        regulator.limits.correct(Tokens(), Tokens(3000))
         async with asyncio.TaskGroup() as group:
             large = group.create_task(model.complete(request(text="x" * 16_000)))
             group.create_task(model.complete(request(text="x" * 400)))
             await settled()
-            assert limits.statistics().waiting == 2
+            assert regulator.limits.statistics().waiting == 2
             large.cancel()
             await settled()
         return [start - began_s for start in endpoint.starts]
@@ -410,10 +428,10 @@ def test_an_urgent_small_call_does_not_wait_for_a_large_one() -> None:
 
     async def main(loop: VirtualLoop) -> list[float]:
         endpoint = Endpoint(usage=Usage(1, 1))
-        limits = virtual_limits(loop, tokens_per_minute=60_000)
-        model = LimitedModel(endpoint, limits)
+        regulator = virtual(loop, tokens_per_minute=605_000)
+        model = RegulatedModel(endpoint, regulator)
         began_s = loop.time()
-        limits.settle(request(), 0, Completion("", usage=Usage(5000, 0)))
+        regulator.limits.correct(Tokens(), Tokens(5000))
         async with asyncio.TaskGroup() as group:
             group.create_task(model.complete(request(1, text="x" * 16_000)))
             await settled()
@@ -421,23 +439,23 @@ def test_an_urgent_small_call_does_not_wait_for_a_large_one() -> None:
         return [start - began_s for start in endpoint.starts]
 
     first, second = run_virtual(main)
-    assert first == pytest.approx(0.089)
-    assert second > 4
+    assert first == pytest.approx(0.0601)
+    assert second > 0.4
 
 
 def test_tokens_of_a_call_that_never_started_are_given_back() -> None:
     """One that is cancelled as its turn comes has used nothing."""
 
     async def main(loop: VirtualLoop) -> float:
-        limits = virtual_limits(loop, 1, tokens_per_minute=60_000)
-        await limits.admit(0, 100)
+        regulator = virtual(loop, 1, tokens_per_minute=605_000)
+        await regulator.limits.admit(0, Tokens(100))
         async with asyncio.TaskGroup() as group:
-            second = group.create_task(limits.admit(0, 4900))
+            second = group.create_task(regulator.limits.admit(0, Tokens(4900)))
             await settled()
-            limits.finish()
+            regulator.limits.finish()
             second.cancel()
         began_s = loop.time()
-        await limits.admit(0, 4900)
+        await regulator.limits.admit(0, Tokens(4900))
         return loop.time() - began_s
 
     assert run_virtual(main) == 0
@@ -447,9 +465,10 @@ def test_waiting_costs_nothing() -> None:
     """Ten thousand calls that wait out ten minutes wake the loop a handful of times."""
 
     async def main(loop: VirtualLoop) -> int:
-        limits = virtual_limits(loop, 10, requests_per_minute=600)
-        limits.slow_down(RateLimited("slower", retry_after_s=600.0), loop.time())
-        model = LimitedModel(Endpoint(), limits)
+        regulator = virtual(loop, 10, requests_per_minute=600)
+        slower = RateLimited("slower", retry_after_s=600.0)
+        await outcome(RegulatedModel(_raising(slower), regulator).complete(request()))
+        model = RegulatedModel(Endpoint(), regulator)
         async with asyncio.TaskGroup() as group:
             for _ in range(10_000):
                 group.create_task(outcome(model.complete(request())))
@@ -457,7 +476,7 @@ def test_waiting_costs_nothing() -> None:
             before = loop.iterations
             await asyncio.sleep(599)
             idle = loop.iterations - before
-            limits.close(RunStopped("enough"))
+            regulator.limits.close(RunStopped("enough"))
         return idle
 
     assert run_virtual(main) < 10
@@ -465,8 +484,8 @@ def test_waiting_costs_nothing() -> None:
 
 async def test_statistics_count_what_happened() -> None:
     """Peak, started and waiting are those of the calls made."""
-    limits = Limits(2, clock=time.monotonic)
-    await call_all(LimitedModel(Endpoint(), limits), [request()] * 5)
-    seen = limits.statistics()
+    regulator = Regulator(fixed(2))
+    await call_all(RegulatedModel(Endpoint(), regulator), [request()] * 5)
+    seen = regulator.statistics().limits
     assert (seen.in_flight, seen.peak_in_flight, seen.waiting, seen.started) == (0, 2, 0, 5)
-    assert (seen.rate_limited, seen.paused_for_s) == (0, 0.0)
+    assert regulator.statistics().rate_limited == regulator.statistics().paused_for_s == 0

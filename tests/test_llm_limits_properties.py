@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from codeclm.errors import RateLimited
 from codeclm.llm.chat import ChatRequest, Completion, Message, Usage
 from codeclm.llm.events import Paused
-from codeclm.llm.limits import LimitedModel, Limits
+from codeclm.llm.limits import Allowance
 from codeclm.llm.pace import WINDOW_S
+from codeclm.llm.regulated import RegulatedModel
+from codeclm.llm.regulator import Regulator
 from tests.virtual_time import VirtualLoop, VirtualWindow, run_virtual
 
 SLACK_S = 1e-6
@@ -87,10 +89,13 @@ async def play(loop: VirtualLoop, script: list[Call], allowed: Allowed) -> Seen:
     if allowed.per_minute is not None:
         count = int(allowed.per_minute)
         window = VirtualWindow(count, WINDOW_S * count / allowed.per_minute, loop.time)
-    limits = Limits(
-        allowed.max_in_flight,
-        allowed.per_minute,
-        allowed.tokens_per_minute,
+    regulator = Regulator(
+        Allowance(
+            allowed.max_in_flight,
+            adaptive=False,
+            requests_per_minute=allowed.per_minute,
+            tokens_per_minute=allowed.tokens_per_minute,
+        ),
         clock=loop.time,
         window=window,
         random=Random(3),
@@ -112,7 +117,7 @@ async def play(loop: VirtualLoop, script: list[Call], allowed: Allowed) -> Seen:
                 raise RateLimited("slower", retry_after_s=call.slower_s)
             return Completion("yes", usage=Usage(call.characters // 5, 50))
 
-    model = LimitedModel(Endpoint(), limits, loop.time)
+    model = RegulatedModel(Endpoint(), regulator)
 
     async def live(call: Call) -> None:
         await asyncio.sleep(call.arrives_s)
@@ -130,7 +135,7 @@ async def play(loop: VirtualLoop, script: list[Call], allowed: Allowed) -> Seen:
         for number, call in enumerate(script):
             call.number = number
             group.create_task(live(call))
-    statistics = limits.statistics()
+    statistics = regulator.limits.statistics()
     seen.left_over = statistics.in_flight + statistics.waiting
     return seen
 

@@ -271,7 +271,7 @@ async def test_one_endpoint_has_one_limit() -> None:
                 group.create_task(second.complete(asked))
             await settled()
             (statistics,) = t.models.statistics().values()
-            assert (statistics.in_flight, statistics.waiting) == (3, 7)
+            assert (statistics.limits.in_flight, statistics.limits.waiting) == (3, 7)
             gate.set()
         assert peak <= 3
         with pytest.raises(UsageError, match="openai:m@http.* is used with two different limits"):

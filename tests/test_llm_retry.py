@@ -12,20 +12,28 @@ from hypothesis import strategies as st
 
 from codeclm.errors import (
     ConnectionFailed,
+    EmptyAnswer,
     EndpointRefused,
     MalformedAnswer,
     ModelError,
+    OutOfService,
+    Overloaded,
+    ParameterRefused,
     RateLimited,
     RequestRefused,
     RunStopped,
     ServerError,
+    StaleConnection,
     TimedOut,
+    ToolCallAnswer,
     TransientError,
     Unreachable,
 )
 from codeclm.llm.chat import ChatRequest, Completion, Message
-from codeclm.llm.events import Retried
-from codeclm.llm.limits import LimitedModel, Limits
+from codeclm.llm.events import CallFailed, Retried
+from codeclm.llm.limits import Allowance
+from codeclm.llm.regulated import RegulatedModel
+from codeclm.llm.regulator import Regulator
 from codeclm.llm.retry import RetryingModel, RetryPolicy
 from codeclm.llm.scripted import ScriptedModel
 from tests.virtual_time import VirtualLoop, outcome, run_virtual, settled
@@ -79,12 +87,13 @@ async def test_transient_errors_are_tried_again() -> None:
 
 async def test_the_last_error_says_how_often_was_tried() -> None:
     """After all attempts the last error is raised as it was, with the number of attempts."""
-    errors = [ServerError("a"), ServerError("b"), MalformedAnswer("odd", raw="<html>")]
+    errors = [EmptyAnswer("a"), EmptyAnswer("b"), MalformedAnswer("odd", raw="<html>")]
     trial = Trial(errors, RetryPolicy(attempts=3))
     with pytest.raises(MalformedAnswer, match=r"^odd \(3 attempts\)$") as caught:
         await trial.model.complete(ASKED)
     assert caught.value.raw == "<html>"
-    assert len(trial.waits_s) == len(trial.events) == 2
+    assert len(trial.waits_s) == len([e for e in trial.events if isinstance(e, Retried)]) == 2
+    assert trial.events[-1] == CallFailed("openai:m", "respond", "MalformedAnswer")
 
 
 async def test_one_attempt_means_no_retry() -> None:
@@ -110,7 +119,8 @@ async def test_what_cannot_succeed_is_not_retried(error: Exception) -> None:
     trial = Trial([error], RetryPolicy())
     with pytest.raises(type(error)):
         await trial.model.complete(ASKED)
-    assert trial.waits_s == trial.events == []
+    assert trial.waits_s == []
+    assert not [event for event in trial.events if isinstance(event, Retried)]
 
 
 async def test_a_rate_limit_is_no_attempt() -> None:
@@ -121,12 +131,42 @@ async def test_a_rate_limit_is_no_attempt() -> None:
     assert len(trial.waits_s) == len(trial.events) == 1
 
 
-async def test_patience_with_rate_limits_ends() -> None:
-    """After the patience it is a failure of this item and no longer a rate limit."""
-    trial = Trial([RateLimited("slower")] * 99, RetryPolicy(rate_limit_patience_s=10))
-    with pytest.raises(ModelError, match="rate limited for 10 s: slower") as caught:
+@pytest.mark.parametrize("held_up", [RateLimited, OutOfService])
+async def test_patience_with_what_holds_everybody_up_ends(held_up: type[TransientError]) -> None:
+    """After the patience the call fails as what held it up, so that it may be salvaged later."""
+    trial = Trial([held_up("slower")] * 99, RetryPolicy(patience_s=10))
+    with pytest.raises(held_up, match=r"slower \(held up for 10 s\)"):
         await trial.model.complete(ASKED)
-    assert not isinstance(caught.value, TransientError)
+    assert trial.waits_s == []
+
+
+@pytest.mark.parametrize("at_once", [StaleConnection("closed"), ParameterRefused("no", "seed")])
+async def test_what_reached_nobody_is_made_again_at_once(at_once: TransientError) -> None:
+    """A connection closed under a call, or a field that is left out the next time, costs no attempt and no wait."""
+    trial = Trial([at_once, at_once, ServerError("a"), "yes"], RetryPolicy(attempts=2))
+    assert (await trial.model.complete(ASKED)).text == "yes"
+    assert len(trial.waits_s) == 1
+
+
+async def test_a_connection_that_is_stale_for_ever_fails() -> None:
+    """What is free has an end too."""
+    trial = Trial([StaleConnection("closed")] * 99, RetryPolicy())
+    with pytest.raises(StaleConnection, match="9 attempts"):
+        await trial.model.complete(ASKED)
+
+
+ATTEMPTS = [(Overloaded, 8), (ServerError, 5), (ConnectionFailed, 5), (Unreachable, 5)]
+ATTEMPTS += [(TimedOut, 3), (MalformedAnswer, 3), (EmptyAnswer, 3), (ToolCallAnswer, 2)]
+
+
+@pytest.mark.parametrize(("kind", "attempts"), ATTEMPTS)
+async def test_attempts_by_kind(kind: type[TransientError], attempts: int) -> None:
+    """What an endpoint may bill is tried less often than what it did not answer; each kind is counted apart."""
+    other: TransientError = TimedOut("a") if kind is not TimedOut else ServerError("a")
+    trial = Trial([other, *[kind("b") for _ in range(9)]], RetryPolicy(attempts=5))
+    with pytest.raises(kind, match=rf"b \({attempts} attempts\)"):
+        await trial.model.complete(ASKED)
+    assert len(trial.scripted.requests) == attempts + 1
 
 
 async def test_a_hint_beyond_all_patience_fails_at_once() -> None:
@@ -138,19 +178,17 @@ async def test_a_hint_beyond_all_patience_fails_at_once() -> None:
 
 
 @given(
+    st.sampled_from([Overloaded, ServerError, TimedOut, EmptyAnswer]),
     st.integers(1, 40),
     st.one_of(st.none(), st.floats(0, 100)),
-    st.floats(0.1, 10),
-    st.floats(1, 100),
     st.integers(0, 9),
 )
 def test_waits_have_full_jitter_and_respect_the_hint(
-    failures: int, hint_s: float | None, base_s: float, cap_s: float, seed: int
+    kind: type[TransientError], failures: int, hint_s: float | None, seed: int
 ) -> None:
-    """A wait is at least the hint, and else between 0 and the doubled base, at most the cap."""
-    policy = RetryPolicy(base_s=base_s, cap_s=cap_s)
-    wait_s = policy.wait_s(failures, hint_s, Random(seed))
-    highest_s = min(cap_s, base_s * 2 ** (failures - 1))
+    """A wait is at least the hint, and else between 0 and a bound that doubles up to a minute at most."""
+    wait_s = RetryPolicy().wait_s(kind("a", retry_after_s=hint_s), failures, Random(seed))
+    highest_s = min(60.0, 2.0**failures)
     assert (hint_s or 0) <= wait_s <= max(highest_s, hint_s or 0)
 
 
@@ -167,7 +205,9 @@ def test_a_sleeping_call_holds_no_place() -> None:
             return "yes"
 
         began_s = loop.time()
-        limited = LimitedModel(ScriptedModel(answer), Limits(1, clock=loop.time))
+        limited = RegulatedModel(
+            ScriptedModel(answer), Regulator(Allowance(1, adaptive=False), clock=loop.time)
+        )
         model = RetryingModel(limited, RetryPolicy(), model="m", on_event=lambda event: None)
         async with asyncio.TaskGroup() as group:
             for draw in range(5):
@@ -183,18 +223,18 @@ async def test_draining_wakes_who_sleeps() -> None:
     def answer(request: ChatRequest) -> str:
         raise ServerError("down", retry_after_s=600.0)
 
-    limits = Limits(1)
+    regulator = Regulator(Allowance(1))
     model = RetryingModel(
-        LimitedModel(ScriptedModel(answer), limits),
+        RegulatedModel(ScriptedModel(answer), regulator),
         RetryPolicy(),
         model="m",
         on_event=lambda event: None,
-        sleep=limits.rest,
+        sleep=regulator.limits.rest,
     )
     async with asyncio.TaskGroup() as group:
         call = group.create_task(outcome(model.complete(ASKED)))
         await settled()
-        limits.close(RunStopped("interrupted"))
+        regulator.limits.close(RunStopped("interrupted"))
     assert isinstance(call.result(), RunStopped)
 
 
@@ -208,31 +248,3 @@ async def test_a_scripted_model_takes_any_function() -> None:
     assert await model.complete(ASKED) == Completion("now", "stop")
     assert await ScriptedModel(later).complete(ASKED) == Completion("later", "length")
     assert model.requests == [ASKED]
-
-
-@pytest.mark.parametrize("others_succeed", [False, True])
-async def test_an_endpoint_that_no_call_reaches_stops_the_run(others_succeed: bool) -> None:
-    """Nobody there for any call is no failure of an item; where other calls get through, it is."""
-    now_s = iter(range(1000))
-
-    def answer(request: ChatRequest) -> str:
-        if request.draw == 1:
-            return "yes"
-        raise Unreachable("no connection")
-
-    async def sleep(seconds: float) -> None:
-        if others_succeed:
-            await model.complete(ChatRequest((), draw=1))
-
-    model = RetryingModel(
-        ScriptedModel(answer),
-        RetryPolicy(attempts=3),
-        model="m",
-        on_event=lambda event: None,
-        sleep=sleep,
-        clock=lambda: float(next(now_s)),
-    )
-    await model.complete(ChatRequest((), draw=1))
-    expected = Unreachable if others_succeed else RunStopped
-    with pytest.raises(expected, match=r"no connection \(3 attempts\)"):
-        await model.complete(ChatRequest(()))

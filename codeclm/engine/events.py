@@ -15,6 +15,7 @@ __all__ = [
     "StageStatistics",
     "StepFailed",
     "StepFinished",
+    "StepPostponed",
     "StepStarted",
 ]
 
@@ -52,6 +53,15 @@ class StepFailed:
     item: object
     error: ItemError
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepPostponed:
+    """A stage could not finish ``item`` now; it is tried once more when all else is done."""
+
+    stage: str
+    item: object
+    error: ItemError
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,16 @@ from codeclm.engine.events import (
     StageStatistics,
     StepFailed,
     StepFinished,
+    StepPostponed,
     StepStarted,
 )
 from codeclm.engine.stage import Failed, Stage
-from codeclm.errors import ItemError, RunStopped
+from codeclm.errors import ItemError, RunStopped, TransientError
 
 __all__ = ["Run"]
+
+MOST_POSTPONED = 10_000
+"""Records that wait for a second try at the end; what fails beyond them fails at once."""
 
 
 class Run:
@@ -48,6 +52,9 @@ class Run:
         self._routes: dict[tuple[int, type], int | None] = {}
         self._outbox: Channel[object] = Channel(tickets)
         self._tickets = asyncio.Semaphore(tickets)
+        self._all_tickets = tickets
+        self._postponed: list[tuple[_Lane, object]] = []
+        self._salvaging = False
         self._tickets_in_use = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._exhausted = False
@@ -110,15 +117,32 @@ class Run:
     async def _admit(self) -> None:
         async with aclosing(_each(self._source)) as items:
             async for item in items:
-                await self._tickets.acquire()
-                self._tickets_in_use += 1
+                ticket = await self._take_ticket()
                 self._admitted += 1
-                self._grow(1)
                 if self._observers:
                     self._tell(ItemAdmitted(item))
-                await self._send(-1, item, _Ticket())
+                await self._send(-1, item, ticket)
+        await self._salvage()
         self._exhausted = True
         self._end_if_done()
+
+    async def _take_ticket(self) -> _Ticket:
+        await self._tickets.acquire()
+        self._tickets_in_use += 1
+        self._grow(1)
+        return _Ticket()
+
+    async def _salvage(self) -> None:
+        """When all else is done, give what was postponed its second and last try."""
+        for _ in range(self._all_tickets):  # who holds every ticket knows that nothing is under way
+            await self._tickets.acquire()
+        self._salvaging = True
+        for _ in range(self._all_tickets):
+            self._tickets.release()
+        for lane, record in self._postponed:
+            ticket = await self._take_ticket()
+            self._staff(lane)
+            await lane.inbox.put((record, ticket))
 
     def _grow(self, change: int) -> None:
         self._inside += change
@@ -184,6 +208,8 @@ class Run:
         try:
             made: Sequence[object] = await lane.stage.step(record)
         except ItemError as error:
+            if self._postpones(lane, record, error):
+                return ()
             lane.failed += 1
             self._tell(StepFailed(name, record, error, self._time() - started_s))
             return (Failed(record, name, error),)
@@ -194,6 +220,14 @@ class Run:
         if self._observers:
             self._tell(StepFinished(name, record, tuple(made), self._time() - started_s))
         return made
+
+    def _postpones(self, lane: _Lane, record: object, error: ItemError) -> bool:
+        may_pass = isinstance(error, TransientError) and lane.stage.salvage
+        if not may_pass or self._salvaging or len(self._postponed) >= MOST_POSTPONED:
+            return False
+        self._postponed.append((lane, record))
+        self._tell(StepPostponed(lane.stage.name, record, error))
+        return True
 
     async def _leave(self, outcome: object, ticket: _Ticket) -> None:
         await self._outbox.put(outcome)

@@ -20,7 +20,8 @@ class Stage(Generic[In, Out]):
 
     ``step`` takes a record of type ``accepts`` and returns those it makes of it (none, one or many), each of
     a type in ``emits``. It may raise ItemError (this item failed), RunStopped (the run must end); anything else
-    is a bug and ends the run. At most ``workers`` steps run at once, at most ``capacity`` records wait.
+    is a bug and ends the run. At most ``workers`` steps run at once, at most ``capacity`` records wait. With
+    ``salvage`` a record that failed for what may pass (TransientError) gets one more step when all else is done.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Stage(Generic[In, Out]):
     emits: tuple[type[Out], ...]
     workers: int = 64
     capacity: int = 64
+    salvage: bool = True
 
     def __post_init__(self) -> None:
         if self.workers < 1 or self.capacity < 1:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from codeclm.llm.chat import Usage
 
-__all__ = ["Answered", "CacheTrouble", "Listener", "Paused", "Retried"]
+__all__ = [
+    "Answered",
+    "CacheTrouble",
+    "CallFailed",
+    "EndpointBack",
+    "EndpointDown",
+    "Listener",
+    "Paused",
+    "Retried",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,7 @@ class Answered:
     source: str
     usage: Usage
     duration_s: float
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +42,36 @@ class Retried:
 
 
 @dataclass(frozen=True, slots=True)
+class CallFailed:
+    """A call failed and is not made again now. ``error`` is the class name, never a body."""
+
+    model: str
+    stage: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Paused:
     """The endpoint asked to slow down; no call starts for ``wait_s``."""
 
     model: str
     wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointDown:
+    """The endpoint fails for everybody: one call every few seconds sees whether it is back."""
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointBack:
+    """The endpoint answers again, after ``down_for_s``."""
+
+    model: str
+    down_for_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The limits of one endpoint: calls in flight, requests and tokens a minute, and its pauses.
+"""The limits of one endpoint: calls in flight, requests and tokens a minute, its pauses and its outages.
 
 All decisions are made by synchronous functions on one state; waiting is one future a call. No task
 runs here and nothing polls while calls wait: the end of a call or one timer starts the next.
@@ -11,21 +11,61 @@ import time
 from asyncio import CancelledError, Future, TimerHandle, get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
 from asyncio_throttle.throttler import Throttler
 
-from codeclm.errors import RateLimited, RunStopped
-from codeclm.llm.chat import ChatModel, ChatRequest, Completion
-from codeclm.llm.events import Listener, Paused
+from codeclm.errors import RunStopped
+from codeclm.llm.concurrency import Change, Concurrency
+from codeclm.llm.hidden_rate import HiddenRate
 from codeclm.llm.line import Line, Waiter
 from codeclm.llm.pace import FULL_WINDOW_WAIT_S, WINDOW_S, RequestRate, Window
-from codeclm.llm.pauses import Pauses
-from codeclm.llm.tokens import OutputLengths, TokenBucket, prompt_tokens
+from codeclm.llm.tokens import TokenLimits, Tokens
 
-__all__ = ["LimitStatistics", "LimitedModel", "Limits", "request_window"]
+__all__ = ["Allowance", "Gate", "LimitStatistics", "Limits", "request_window"]
 
 SHORTEST_WAIT_S = 0.001  # the resolution of timers
+NO_TOKENS = Tokens()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What an endpoint allows, as far as the user knows; None for what is not limited.
+
+    At most ``max_in_flight`` calls are under way; with ``adaptive``, fewer where the endpoint shows that it takes
+    fewer. ``brisk_below``: more calls in flight than that are approached slowly.
+    """
+
+    max_in_flight: int = 64
+    adaptive: bool = True
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    input_tokens_per_minute: float | None = None
+    output_tokens_per_minute: float | None = None
+    brisk_below: float = math.inf
+
+
+class Gate:
+    """Keeps calls from starting for reasons of its own, such as a pause or an outage."""
+
+    def wait_s(self, now_s: float) -> float:
+        """Seconds until a call may start; infinite where only the end of another call can tell."""
+        return 0.0
+
+    def start(self, now_s: float) -> None:
+        """Take in that a call starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitStatistics:
+    """What the limits of one endpoint see. ``allowed`` calls may be in flight now, ``changes`` is how that came."""
+
+    in_flight: int
+    peak_in_flight: int
+    waiting: int
+    started: int
+    allowed: int
+    changes: tuple[Change, ...]
+    rate_per_s: float | None
 
 
 def request_window(requests_per_minute: float) -> Window:
@@ -35,128 +75,92 @@ def request_window(requests_per_minute: float) -> Window:
     return Throttler(rate_limit=requests, period=period_s)
 
 
-@dataclass(frozen=True, slots=True)
-class LimitStatistics:
-    """What the limits of one endpoint see. ``started`` and ``rate_limited`` count calls."""
-
-    in_flight: int
-    peak_in_flight: int
-    waiting: int
-    started: int
-    rate_limited: int
-    paused_for_s: float
-
-
-def _ignore(event: object) -> None:
-    """Nobody listens."""
-
-
 class Limits:
-    """Lets calls start, in order of priority and then of arrival, only when all limits allow it.
+    """Lets calls start, in order of priority and then of arrival, only when all limits and the ``gate`` allow it.
 
     In any minute at most ``requests_per_minute`` calls start, evenly spaced but for 0.1 s worth at
-    once; at most ``max_in_flight`` are under way. ``model`` is the name in events. ``window`` is
-    ``request_window(requests_per_minute)`` by default. A pause longer than ``longest_pause_s`` that
-    the endpoint asks for ends the run instead.
+    once. ``window`` is ``request_window(requests_per_minute)`` by default.
     """
 
     def __init__(
         self,
-        max_in_flight: int,
-        requests_per_minute: float | None = None,
-        tokens_per_minute: float | None = None,
+        allowance: Allowance,
+        gate: Gate | None = None,
         *,
-        model: str = "",
-        on_event: Listener = _ignore,
         clock: Callable[[], float] = time.monotonic,
-        random: Random | None = None,
         window: Window | None = None,
-        longest_pause_s: float = 900,
     ) -> None:
-        self._max_in_flight = max_in_flight
-        self._rate: RequestRate | None = None
-        if requests_per_minute is not None:
-            window = window or request_window(requests_per_minute)
-            self._rate = RequestRate(requests_per_minute, clock, window)
-        self._bucket = TokenBucket(tokens_per_minute, clock) if tokens_per_minute else None
-        self._outputs = OutputLengths()
-        self._pauses = Pauses(random or Random())
-        self._longest_pause_s = longest_pause_s
-        self._model, self._on_event, self._clock = model, on_event, clock
+        self.clock = clock
+        self.concurrency = Concurrency(
+            allowance.max_in_flight,
+            adaptive=allowance.adaptive,
+            brisk_below=allowance.brisk_below,
+            began_s=clock(),
+        )
+        self.hidden_rate = HiddenRate(adaptive=allowance.adaptive)
+        self._gate = gate or Gate()
+        self._rate = _rate(allowance.requests_per_minute, clock, window)
+        self._tokens = TokenLimits(
+            clock,
+            both=allowance.tokens_per_minute,
+            input=allowance.input_tokens_per_minute,
+            output=allowance.output_tokens_per_minute,
+        )
         self._line = Line()
         self._timer: TimerHandle | None = None
         self._resting: set[Future[None]] = set()
         self._closed: RunStopped | None = None
-        self._in_flight = self._peak_in_flight = self._started = self._rate_limited = 0
+        self.in_flight = self._peak_in_flight = self._started = 0
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether tokens are limited, so that somebody must estimate and settle them."""
+        return bool(self._tokens)
 
     def statistics(self) -> LimitStatistics:
         """The counts of this moment."""
+        rate_per_s = self.hidden_rate.per_s
         return LimitStatistics(
-            in_flight=self._in_flight,
+            in_flight=self.in_flight,
             peak_in_flight=self._peak_in_flight,
             waiting=len(self._line),
             started=self._started,
-            rate_limited=self._rate_limited,
-            paused_for_s=self._pauses.total_s,
+            allowed=self.concurrency.allowed,
+            changes=tuple(self.concurrency.changes),
+            rate_per_s=None if rate_per_s == math.inf else rate_per_s,
         )
 
-    async def admit(self, priority: int, tokens: int) -> None:
-        """Wait for the turn to start a call of about ``tokens``. Raises what ``close`` was given.
+    async def admit(self, priority: int = 0, tokens: Tokens = NO_TOKENS) -> int:
+        """Wait for the turn to start a call of about ``tokens``; how many are in flight with it.
 
-        Every return must be followed by one ``finish``.
+        Every return must be followed by one ``finish``. Raises what ``close`` was given.
         """
         self._raise_if_closed()
         if not self._line and self._start(tokens) == 0:
-            return
+            return self.in_flight
         waiter = Waiter(get_running_loop().create_future(), priority, tokens)
         self._line.join(waiter)
         if self._line.first() is waiter:
             self._dispatch()
         try:
-            if not await waiter.turn:
-                self._raise_if_closed()
+            level = await waiter.turn
         except CancelledError:
             self._withdraw(waiter)
             raise
+        if not level:
+            self._raise_if_closed()
+        return level
 
     def finish(self) -> None:
         """Take in that a call has ended; the first in line takes its place."""
-        self._in_flight -= 1
+        self.in_flight -= 1
         if self._line:
             self._dispatch()
 
-    def expected_tokens(self, request: ChatRequest) -> int:
-        """What ``request`` will probably use; 0 where tokens are not limited."""
-        if self._bucket is None:
-            return 0
-        return prompt_tokens(request) + self._outputs.expected(request)
-
-    def settle(self, request: ChatRequest, expected: int, completion: Completion | None) -> None:
-        """Correct the estimate by what was used; without an answer that is the prompt."""
-        if self._bucket is None:
-            return
-        if completion is None:
-            self._bucket.take(prompt_tokens(request) - expected)
-            return
-        usage = completion.usage
-        self._outputs.learn(request.stage, usage)
-        if usage.input_tokens is not None and usage.output_tokens is not None:
-            self._bucket.take(usage.input_tokens + usage.output_tokens - expected)
-
-    def slow_down(self, error: RateLimited, started_s: float) -> None:
-        """Pause because a call that started at ``started_s`` was told to go slower."""
-        self._rate_limited += 1
-        hint_s = error.retry_after_s
-        if hint_s is not None and hint_s > self._longest_pause_s:
-            self.close(RunStopped(f"{self._model} asks to wait {hint_s:.0f} s: resume after that"))
-            return
-        wait_s = self._pauses.ask(self._clock(), started_s, hint_s)
-        if wait_s is not None:
-            self._on_event(Paused(self._model, wait_s))
-
-    def went_well(self, started_s: float) -> None:
-        """Take in that a call that started at ``started_s`` got its answer."""
-        self._pauses.went_well(started_s)
+    def correct(self, expected: Tokens, used: Tokens) -> None:
+        """Settle the tokens of a call: ``used`` ones are taken in the place of those ``expected``."""
+        if self._tokens:
+            self._tokens.take(Tokens(used.input - expected.input, used.output - expected.output))
 
     async def rest(self, seconds: float) -> None:
         """Sleep, but not beyond ``close``. Raises what ``close`` was given."""
@@ -172,42 +176,55 @@ class Limits:
             self._resting.discard(over)
         self._raise_if_closed()
 
-    def close(self, error: RunStopped) -> None:
-        """Start nothing more: all that wait, and all that come, raise ``error``.
+    def close(self, error: RunStopped) -> RunStopped:
+        """Start nothing more: all that wait, and all that come, raise the first ``error`` given; it is returned.
 
-        Calls under way go on. Only the first ``error`` counts.
+        Calls under way go on.
         """
         if self._closed is not None:
-            return
+            return self._closed
         self._closed = error
         while self._line:
             waiter = self._line.first()
             self._line.leave(waiter)
             if not waiter.turn.done():
-                waiter.turn.set_result(False)
+                waiter.turn.set_result(0)
         for over in self._resting:
             _end(over)
         self._stop_timer()
+        return error
 
-    def _start(self, tokens: int) -> float:
+    def _start(self, tokens: Tokens) -> float:
         """Start a call and return 0, or return the seconds after which it is worth another try."""
-        if self._in_flight >= self._max_in_flight:
+        if self.in_flight >= self.concurrency.allowed:
+            self.concurrency.use(self.clock())
             return math.inf
-        wait_s = self._pauses.left_s(self._clock())
-        if self._rate is not None:
-            wait_s = max(wait_s, self._rate.wait_s())
-        if self._bucket is not None:
-            wait_s = max(wait_s, self._bucket.wait_s(tokens))
+        now_s = self.clock()
+        wait_s = self._wait_s(tokens, now_s)
         if wait_s > 0:
             return wait_s
         if self._rate is not None and not self._rate.take():
             return FULL_WINDOW_WAIT_S
-        if self._bucket is not None:
-            self._bucket.take(tokens)
+        if self._tokens:
+            self._tokens.take(tokens)
+        self.hidden_rate.start(now_s)
+        self._gate.start(now_s)
         self._started += 1
-        self._in_flight += 1
-        self._peak_in_flight = max(self._peak_in_flight, self._in_flight)
+        self.in_flight += 1
+        self.concurrency.start(self.in_flight)
+        if self.in_flight > self._peak_in_flight:
+            self._peak_in_flight = self.in_flight
         return 0.0
+
+    def _wait_s(self, tokens: Tokens, now_s: float) -> float:
+        wait_s = self._gate.wait_s(now_s)
+        if self._rate is not None:
+            wait_s = max(wait_s, self._rate.wait_s())
+        if self._tokens:
+            wait_s = max(wait_s, self._tokens.wait_s(tokens))
+        if wait_s <= 0:  # asked last: it notes whether it is what holds up
+            wait_s = self.hidden_rate.wait_s(now_s)
+        return wait_s
 
     def _dispatch(self) -> None:
         """Start as many from the front of the line as may start now."""
@@ -218,7 +235,7 @@ class Limits:
                 if wait_s > 0:
                     self._wake_in(wait_s)
                     return
-                waiter.turn.set_result(True)
+                waiter.turn.set_result(self.in_flight)
             self._line.leave(waiter)
         self._stop_timer()
 
@@ -227,8 +244,7 @@ class Limits:
         if self._line.leave(waiter):
             self._dispatch()
         elif not waiter.turn.cancelled() and waiter.turn.result():
-            if self._bucket is not None:
-                self._bucket.take(-waiter.tokens)
+            self.correct(waiter.tokens, NO_TOKENS)
             self.finish()
 
     def _wake_in(self, wait_s: float) -> None:
@@ -258,41 +274,14 @@ class Limits:
             raise self._closed.with_traceback(None)
 
 
+def _rate(
+    requests_per_minute: float | None, clock: Callable[[], float], window: Window | None
+) -> RequestRate | None:
+    if requests_per_minute is None:
+        return None
+    return RequestRate(requests_per_minute, clock, window or request_window(requests_per_minute))
+
+
 def _end(over: Future[None]) -> None:
     if not over.done():
         over.set_result(None)
-
-
-class LimitedModel:
-    """Calls ``inner`` within ``limits``, and pauses them when the endpoint asks to slow down.
-
-    Raises RunStopped once the limits are closed; an error of that kind from ``inner`` closes them.
-    """
-
-    def __init__(
-        self, inner: ChatModel, limits: Limits, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._inner = inner
-        self._limits = limits
-        self._clock = clock
-
-    async def complete(self, request: ChatRequest) -> Completion:
-        """Wait for the turn, call, and hand the turn on."""
-        limits = self._limits
-        expected = limits.expected_tokens(request)
-        await limits.admit(request.priority, expected)
-        started_s = self._clock()
-        completion: Completion | None = None
-        try:
-            completion = await self._inner.complete(request)
-            limits.went_well(started_s)
-        except RateLimited as error:
-            limits.slow_down(error, started_s)
-            raise
-        except RunStopped as error:
-            limits.close(error)
-            raise
-        finally:
-            limits.settle(request, expected, completion)
-            limits.finish()
-        return completion

@@ -7,16 +7,18 @@ from asyncio import Future
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from codeclm.llm.tokens import Tokens
+
 __all__ = ["Line", "Waiter"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiter:
-    """One call that waits. ``turn`` is done when it is decided: True to start, False to give up."""
+    """One call that waits. ``turn`` is done when it is decided: how many are in flight with it, or 0 to give up."""
 
-    turn: Future[bool]
+    turn: Future[int]
     priority: int
-    tokens: int
+    tokens: Tokens
 
 
 class Line:

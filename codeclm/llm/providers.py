@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,7 +21,7 @@ from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.chat import ChatModel
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.events import Listener
-from codeclm.llm.limits import LimitedModel, Limits, LimitStatistics
+from codeclm.llm.limits import Allowance
 from codeclm.llm.names import (
     PROVIDERS,
     ModelName,
@@ -30,6 +31,8 @@ from codeclm.llm.names import (
     parse_model,
 )
 from codeclm.llm.openai import OpenAIChat, open_session
+from codeclm.llm.regulated import RegulatedModel
+from codeclm.llm.regulator import EndpointStatistics, Regulator
 from codeclm.llm.retry import RetryingModel, RetryPolicy
 from codeclm.llm.secret import Secret
 
@@ -39,6 +42,7 @@ __all__ = [
     "ModelSpec",
     "Models",
     "Provider",
+    "allowance",
     "check_reachable",
     "check_spec",
     "identity",
@@ -46,6 +50,7 @@ __all__ = [
 ]
 
 REACHABLE_WITHIN_S = 5
+BRISK_BELOW = 200.0
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
@@ -55,14 +60,20 @@ class ModelSpec:
 
     ``model`` is PROVIDER:MODEL[@BASE_URL]; ``api_key_env`` names the variable that holds the key
     where it is not the provider's own. ``extra_body`` holds further fields of the request, and
-    ``send_seed`` sends the draw as the seed. ``timeout_s`` is for one attempt of ``attempts``.
+    ``send_seed`` sends the draw as the seed. ``timeout_s`` is for one attempt of ``attempts``. With ``adaptive``
+    fewer than ``max_in_flight`` calls are made at once where the endpoint takes fewer. ``patience_s`` is how long it
+    may be out of service before the run stops.
     """
 
     model: str
     api_key_env: str | None = None
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
+    input_tokens_per_minute: float | None = None
+    output_tokens_per_minute: float | None = None
     max_in_flight: int = 64
+    adaptive: bool = True
+    patience_s: float = 900
     send_seed: bool = False
     extra_body: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     timeout_s: float = 600
@@ -133,7 +144,7 @@ class Models:
         self._random = random or Random()
         self._sleep = sleep
         self._clock = clock
-        self._limits: dict[Endpoint, tuple[_Numbers, Limits]] = {}
+        self._regulators: dict[Endpoint, tuple[Allowance, Regulator]] = {}
         self._opened: dict[bytes, ChatModel] = {}
         self._drained: RunStopped | None = None
         self._exits = AsyncExitStack()
@@ -160,13 +171,13 @@ class Models:
         _check_values(spec)
         name, who = parse_model(spec.model), identity(spec)
         opened_as = orjson.dumps(
-            [who, spec.api_key_env, _numbers(spec), spec.timeout_s, spec.attempts],
+            [who, spec.api_key_env, repr(allowance(spec)), spec.timeout_s, spec.attempts],
             option=orjson.OPT_SORT_KEYS,
         )
         if opened_as not in self._opened:
             endpoint, key = _endpoint(spec, name, self._environ)
-            limits = self._shared_limits(endpoint, spec, str(name))
-            asked = self._asked(endpoint, key, limits, spec, str(name))
+            regulator = self._shared_regulator(endpoint, spec, str(name))
+            asked = self._asked(endpoint, key, regulator, spec, str(name))
             self._opened[opened_as] = CachedModel(
                 asked, self._store, who, model=str(name), on_event=self._on_event
             )
@@ -175,15 +186,20 @@ class Models:
     def drain(self, error: RunStopped) -> None:
         """Start no more calls: who waits or comes gets ``error``; calls under way go on."""
         self._drained = error
-        for _, limits in self._limits.values():
-            limits.close(error)
+        for _, regulator in self._regulators.values():
+            regulator.limits.close(error)
 
-    def statistics(self) -> dict[Endpoint, LimitStatistics]:
-        """What the limits of each endpoint see."""
-        return {endpoint: limits.statistics() for endpoint, (_, limits) in self._limits.items()}
+    def statistics(self) -> dict[Endpoint, EndpointStatistics]:
+        """What is known of each endpoint."""
+        return {endpoint: one.statistics() for endpoint, (_, one) in self._regulators.items()}
 
     def _asked(
-        self, endpoint: Endpoint, key: Secret | None, limits: Limits, spec: ModelSpec, label: str
+        self,
+        endpoint: Endpoint,
+        key: Secret | None,
+        regulator: Regulator,
+        spec: ModelSpec,
+        label: str,
     ) -> ChatModel:
         provider = OpenAIChat(
             self._session,
@@ -194,50 +210,59 @@ class Models:
             timeout_s=spec.timeout_s,
         )
         return RetryingModel(
-            LimitedModel(provider, limits, self._clock),
+            RegulatedModel(provider, regulator),
             RetryPolicy(attempts=spec.attempts),
             model=label,
             on_event=self._on_event,
             random=self._random,
-            sleep=self._sleep or limits.rest,
+            sleep=self._sleep or regulator.limits.rest,
             clock=self._clock,
         )
 
-    def _shared_limits(self, endpoint: Endpoint, spec: ModelSpec, label: str) -> Limits:
-        if endpoint not in self._limits:
-            limits = Limits(
-                spec.max_in_flight,
-                spec.requests_per_minute,
-                spec.tokens_per_minute,
+    def _shared_regulator(self, endpoint: Endpoint, spec: ModelSpec, label: str) -> Regulator:
+        if endpoint not in self._regulators:
+            regulator = Regulator(
+                allowance(spec),
                 model=label,
                 on_event=self._on_event,
                 clock=self._clock,
                 random=self._random,
+                patience_s=spec.patience_s,
             )
             if self._drained is not None:
-                limits.close(self._drained)
-            self._limits[endpoint] = (_numbers(spec), limits)
-        numbers, limits = self._limits[endpoint]
-        if numbers != _numbers(spec):
+                regulator.limits.close(self._drained)
+            self._regulators[endpoint] = (allowance(spec), regulator)
+        allowed, regulator = self._regulators[endpoint]
+        if allowed != allowance(spec):
             raise UsageError(
                 f"{label} is used with two different limits; one endpoint has one "
-                "requests_per_minute, tokens_per_minute and max_in_flight"
+                "max_in_flight, requests_per_minute, tokens_per_minute ..."
             )
-        return limits
+        return regulator
 
 
-_Numbers = tuple[float | None, float | None, int]
-
-
-def _numbers(spec: ModelSpec) -> _Numbers:
-    return spec.requests_per_minute, spec.tokens_per_minute, spec.max_in_flight
+def allowance(spec: ModelSpec) -> Allowance:
+    """The limits that ``spec`` sets. Servers of one's own do not object to a sharp ramp."""
+    host = urlsplit(parse_model(spec.model).base_url).hostname or ""
+    return Allowance(
+        spec.max_in_flight,
+        spec.adaptive,
+        spec.requests_per_minute,
+        spec.tokens_per_minute,
+        spec.input_tokens_per_minute,
+        spec.output_tokens_per_minute,
+        brisk_below=math.inf if is_private(host) else BRISK_BELOW,
+    )
 
 
 def _check_values(spec: ModelSpec) -> None:
     positive = {
         "requests_per_minute": spec.requests_per_minute,
         "tokens_per_minute": spec.tokens_per_minute,
+        "input_tokens_per_minute": spec.input_tokens_per_minute,
+        "output_tokens_per_minute": spec.output_tokens_per_minute,
         "max_in_flight": spec.max_in_flight,
+        "patience_s": spec.patience_s,
         "timeout_s": spec.timeout_s,
         "attempts": spec.attempts,
     }

@@ -2,53 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from codeclm.llm.chat import ChatRequest, Usage
 
-__all__ = ["OutputLengths", "TokenBucket", "prompt_tokens"]
+__all__ = ["Estimates", "TokenBucket", "TokenLimits", "Tokens"]
 
-CHARACTERS_PER_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4.0
 UNKNOWN_OUTPUT_TOKENS = 512
-BURST_S = 5
+BURST_S = 0.5
+WINDOW_S = 60 + BURST_S  # a full bucket and a minute's refill are not more than a minute's tokens
 
 
-def prompt_tokens(request: ChatRequest) -> int:
-    """An estimate of the tokens of the messages."""
-    characters = sum(len(message.content) for message in request.messages)
-    return characters // CHARACTERS_PER_TOKEN + 1
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of one call, estimated or used."""
+
+    input: int = 0
+    output: int = 0
 
 
-class OutputLengths:
-    """How long the answers to a stage's calls are, on average so far.
+class Estimates:
+    """What a call will use, learnt from what the calls of its stage have used at this endpoint.
 
-    ``max_tokens`` is no estimate: who allows 8,192 and gets 300 would use a thirtieth of the limit.
+    ``max_tokens`` is no estimate: who allows 8,192 and gets 300 would use a thirtieth of the limit. The tokens of a
+    prompt follow from its characters, which differ by a factor of four between languages.
     """
 
     def __init__(self) -> None:
-        self._totals: dict[str, tuple[int, int]] = {}
+        self._outputs: dict[str, tuple[int, int]] = {}  # by stage: calls and tokens
+        self._characters = 0
+        self._input_tokens = 0
 
-    def expected(self, request: ChatRequest) -> int:
-        """Tokens that the answer will probably have, never more than it may have."""
-        count, total = self._totals.get(request.stage, (0, 0))
-        expected = -(-total // count) if count else UNKNOWN_OUTPUT_TOKENS
-        return expected if request.max_tokens is None else min(expected, request.max_tokens)
+    def expected(self, request: ChatRequest) -> Tokens:
+        """Tokens that the call will probably use; the output never more than it may have."""
+        count, total = self._outputs.get(request.stage, (0, 0))
+        output = -(-total // count) if count else UNKNOWN_OUTPUT_TOKENS
+        if request.max_tokens is not None:
+            output = min(output, request.max_tokens)
+        return Tokens(self.prompt(request), output)
 
-    def learn(self, stage: str, usage: Usage) -> None:
-        """Take an answer into the average of its stage."""
+    def prompt(self, request: ChatRequest) -> int:
+        """An estimate of the tokens of the messages."""
+        per_token = CHARACTERS_PER_TOKEN
+        if self._input_tokens:
+            per_token = self._characters / self._input_tokens
+        return int(_characters(request) / per_token) + 1
+
+    def learn(self, request: ChatRequest, usage: Usage) -> None:
+        """Take in what a call has used."""
         if usage.output_tokens is not None:
-            count, total = self._totals.get(stage, (0, 0))
-            self._totals[stage] = (count + 1, total + usage.output_tokens)
+            count, total = self._outputs.get(request.stage, (0, 0))
+            self._outputs[request.stage] = (count + 1, total + usage.output_tokens)
+        if usage.input_tokens is not None:
+            self._characters += _characters(request)
+            self._input_tokens += usage.input_tokens
 
 
 class TokenBucket:
-    """A bucket that holds what five seconds refill and starts full.
+    """A bucket that holds what half a second refills and starts full.
 
     A call larger than the bucket may start when the bucket is full and leaves a debt behind.
     """
 
     def __init__(self, tokens_per_minute: float, clock: Callable[[], float]) -> None:
-        self._refill_per_s = tokens_per_minute / 60
+        self._refill_per_s = tokens_per_minute / WINDOW_S
         self._capacity = self._refill_per_s * BURST_S
         self._level = self._capacity
         self._clock = clock
@@ -70,3 +89,40 @@ class TokenBucket:
         refill = (now_s - self._filled_at_s) * self._refill_per_s
         self._level = min(self._capacity, self._level + refill)
         self._filled_at_s = now_s
+
+
+class TokenLimits:
+    """The limits on input, output and all tokens a minute, as far as there are any."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        *,
+        both: float | None = None,
+        input: float | None = None,  # noqa: A002 - the word for it
+        output: float | None = None,
+    ) -> None:
+        self._buckets: Sequence[tuple[TokenBucket, int, int]] = [
+            (TokenBucket(per_minute, clock), *shares)
+            for per_minute, shares in ((both, (1, 1)), (input, (1, 0)), (output, (0, 1)))
+            if per_minute
+        ]
+
+    def __bool__(self) -> bool:
+        return bool(self._buckets)
+
+    def wait_s(self, tokens: Tokens) -> float:
+        """Seconds until ``tokens`` can be taken from every bucket."""
+        return max(
+            bucket.wait_s(tokens.input * inputs + tokens.output * outputs)
+            for bucket, inputs, outputs in self._buckets
+        )
+
+    def take(self, tokens: Tokens) -> None:
+        """Take ``tokens``; negative ones are put back."""
+        for bucket, inputs, outputs in self._buckets:
+            bucket.take(tokens.input * inputs + tokens.output * outputs)
+
+
+def _characters(request: ChatRequest) -> int:
+    return sum(len(message.content) for message in request.messages)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Stage
-from codeclm.errors import ItemError
+from codeclm.errors import ItemError, TransientError
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.rounds import Wanted
@@ -89,7 +89,9 @@ def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
     async def encode_seed(seed: Seed) -> Sequence[Unit]:
         try:
             metadata = await encode.ask({"instruction": seed.instruction})
-        except ItemError:
+        except ItemError as error:
+            if isinstance(error, TransientError) and work.postponed(seed):
+                return []
             work.lost(entry_of(seed))
             raise
         return work.known(entry_of(seed, metadata))
@@ -98,14 +100,18 @@ def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
         metadata = pair.entry.metadata
         try:
             reasonable = await check.ask({"use_case": metadata.use_case, "skills": metadata.skills})
-        except ItemError:
+        except ItemError as error:
+            if isinstance(error, TransientError) and work.postponed(pair):
+                return []
             work.lost(pair.entry)
             raise
         return work.known(pair.entry) if reasonable else work.dropped(pair.entry)
 
+    # Later work is built on what these know, so their second tries are the business of ``work``.
+    workers = steps.strong_workers
     return [
-        Stage("encode", encode_seed, Seed, (Unit,), workers=steps.strong_workers),
-        Stage("pairs", check_pair, Pair, (Unit,), workers=steps.strong_workers),
+        Stage("encode", encode_seed, Seed, (Unit,), workers=workers, salvage=False),
+        Stage("pairs", check_pair, Pair, (Unit,), workers=workers, salvage=False),
     ]
 
 

@@ -68,6 +68,8 @@ class Work:
         self._read = self._mixed = self._failed = self._dropped = self._entries = self._units = 0
         self._asked = self._lost = 0  # instructions of all units, and of those on record as failed
         self._all_known = asyncio.Event()
+        self._postponed: deque[Seed | Pair] = deque()
+        self._second_tries: set[int] = set()
 
     async def units(self) -> AsyncIterator[Seed | Pair | Unit]:
         """What enters the pipeline, in order."""
@@ -77,10 +79,16 @@ class Work:
                 for work in self._enter(item):
                     yield work
             await self._known()
+            for again in self._second_try():
+                yield again
+            await self._known()
             for extra in self._augmented():
                 self._mixed += 1
                 for work in self._enter(extra):
                     yield work
+            await self._known()
+            for again in self._second_try():
+                yield again
             await self._known()
             for unit in self._take_due():
                 yield unit
@@ -91,6 +99,19 @@ class Work:
         """Its metadata is known, or its pair was found reasonable: the units that follow at once."""
         self._settle()
         return self._first_units(entry)
+
+    def postponed(self, item: Seed | Pair) -> bool:
+        """It failed for what may pass: it is tried once more before anything is built on what is known.
+
+        False where this was the second try.
+        """
+        number = _entry(item).number
+        if number in self._second_tries:
+            return False
+        self._second_tries.add(number)
+        self._postponed.append(item)
+        self._settle()
+        return True
 
     def lost(self, entry: Entry) -> None:
         """It failed: further rounds go without it."""
@@ -157,6 +178,11 @@ class Work:
         self._asked += sum(unit.keep for unit in wanted)
         self._lost += sum(unit.keep for unit in failed)
         return [unit for unit in wanted if unit not in failed]
+
+    def _second_try(self) -> Iterator[Seed | Pair]:
+        while self._postponed:
+            self._unknown += 1
+            yield self._postponed.popleft()
 
     def _take_due(self) -> Iterator[Unit]:
         while self._due:

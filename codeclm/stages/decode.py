@@ -98,6 +98,7 @@ class Decode:
         self._done = done
         self._seen: set[int] = set()
         self._latest: dict[int, asyncio.Event] = {}  # by entry: its latest draw that is under way
+        self._short: dict[str, int] = {}  # by unit that failed: what it was to give
         self._instructions = self._duplicates = self._missing = 0
 
     async def __call__(self, unit: Unit) -> Sequence[Draft]:
@@ -107,12 +108,13 @@ class Decode:
         try:
             kept = await self._in_turn(unit, before)
         except ItemError:
-            self._missing += unit.keep
+            self._short[unit.id] = unit.keep
             raise
         finally:
             finished.set()
             if self._latest[number] is finished:
                 del self._latest[number]
+        self._short.pop(unit.id, None)  # a second try may succeed
         self._instructions += len(kept)
         self._missing += unit.keep - len(kept)
         drafts = [
@@ -135,7 +137,7 @@ class Decode:
         return {
             "instructions": self._instructions,
             "duplicates_dropped": self._duplicates,
-            "missing": self._missing,
+            "missing": self._missing + sum(self._short.values()),
         }
 
     async def _ask(self, unit: Unit, count: int, part: int) -> list[str]:
@@ -146,7 +148,7 @@ class Decode:
         return await self._question.ask(variables, draw=draw)
 
     async def _topped_up(self, unit: Unit, texts: Sequence[str]) -> list[str]:
-        kept: list[str] = []
+        kept: dict[int, str] = {}
         self._take(unit, texts, kept)
         for part in range(1, self._top_ups + 1):
             if len(kept) == unit.keep:
@@ -155,16 +157,16 @@ class Decode:
                 self._take(unit, await self._ask(unit, unit.keep - len(kept), part), kept)
             except ParseError:
                 break  # what the first answer gave is good all the same
-        return kept
+        self._seen.update(kept)
+        return list(kept.values())
 
-    def _take(self, unit: Unit, texts: Sequence[str], kept: list[str]) -> None:
+    def _take(self, unit: Unit, texts: Sequence[str], kept: dict[int, str]) -> None:
         for text in texts:
             if len(kept) == unit.keep:
                 return
             # 64 bits stand for the text: an entry may have thousands.
             key = int(digest(unit.entry.number, text), 16)
-            if key in self._seen:
+            if key in self._seen or key in kept:
                 self._duplicates += 1
             else:
-                self._seen.add(key)
-                kept.append(text)
+                kept[key] = text
