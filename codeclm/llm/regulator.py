@@ -39,6 +39,7 @@ RARE = 50  # answers between two episodes; fewer mean that allowing less did not
 MOST_FUTILE = 4
 EXCUSED_S = 60.0
 IN_USE_S = 0.5
+NEARLY_ALL = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ class _Episode:
         slots, rate = self._limits.concurrency, self._limits.hidden_rate
         self._is_open, self._ramp = True, ramp
         self._taken_per_s = rate.measure(now_s)
-        crowded, proven = slots.was_in_use(started_s - IN_USE_S), slots.is_proven(now_s)
+        full = self._limits.in_flight >= NEARLY_ALL * slots.allowed
+        crowded, proven = full and slots.was_in_use(started_s - IN_USE_S), slots.is_proven(now_s)
         self._brisk = rate.was_in_use(started_s - IN_USE_S) or (crowded and proven)
         self._crowded = crowded and not proven
         self._futile = self._futile + 1 if self.answers < RARE else 0
