@@ -168,7 +168,7 @@ def _fields(levels: list[dict[str, Any]]) -> Iterator[str]:
             yield re.split(r"[.\[]", level["param"], maxsplit=1)[0]
         if level.get("type") in EXTRA_FIELD:
             place = _place(level)
-            yield from place[1:2] if place[0] == "body" else place[:1]
+            yield from place[1:2] if place[:1] == ["body"] else place[:1]
 
 
 def _quotas(levels: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
