@@ -111,6 +111,22 @@ def test_what_decides_first(
     assert type(refused(status, body, headers)) is kind
 
 
+def test_nothing_that_is_nested_without_end_is_written_out() -> None:
+    """In no place of a body is there a way to more frames than Python has."""
+    deep = b"[" * 1000 + b"]" * 1000
+    for place in (
+        b'{"detail":[{"loc":%s,"msg":%s}]}',
+        b'{"detail":[{"loc":[%s],"type":"extra_forbidden"}]}',
+        b'{"error":{"message":%s,"code":%s}}',
+        b'{"error":{"message":{"a":%s}}}',
+        b'{"error":{"details":[{"violations":[{"quotaId":"x","quotaValue":%s}]}]}}',
+        b'{"error":{"metadata":{"headers":{"x-ratelimit-reset":%s},"raw":%s}}}',
+        b'{"errors":[%s]}',
+    ):
+        assert isinstance(refused(429, place.replace(b"%s", deep[200:-200])), RateLimited)
+        assert isinstance(refused(429, place.replace(b"%s", deep)), RateLimited)
+
+
 PARAMETERS: list[tuple[object, str | None]] = [
     ({"code": "unsupported_value", "param": "response_format.type", "message": "x"}, "response_format"),
     ({"code": "unsupported_parameter", "param": None, "message": "'top_p' is not supported"}, "top_p"),

@@ -152,13 +152,18 @@ def _sentence(message: Any) -> str:
 
 def _line(entry: Any) -> str:
     if isinstance(entry, dict):
-        return f"{'.'.join(_place(entry))}: {entry.get('msg', '')}"
+        return f"{'.'.join(_place(entry))}: {_word(entry.get('msg'))}"
     return entry if isinstance(entry, str) else ""
 
 
 def _place(entry: dict[str, Any]) -> list[str]:
-    place = entry.get("loc", "")
-    return [str(step) for step in place] if isinstance(place, list) else [str(place)]
+    place = entry.get("loc")
+    return [_word(step) for step in (place if isinstance(place, list) else [place])]
+
+
+def _word(value: Any) -> str:
+    """A text or number as text, and nothing of any other type: it may be nested without end."""
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _fields(levels: list[dict[str, Any]]) -> Iterator[str]:
@@ -175,7 +180,7 @@ def _quotas(levels: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     """Google's ``details[].violations[]``."""
     for entry in _entries(levels, "violations"):
         if isinstance(entry.get("quotaId"), str):
-            yield entry["quotaId"], str(entry.get("quotaValue", ""))
+            yield entry["quotaId"], _word(entry.get("quotaValue"))
 
 
 def _wait_s(levels: list[dict[str, Any]]) -> float | None:
@@ -191,7 +196,7 @@ def _wait_s(levels: list[dict[str, Any]]) -> float | None:
 
 def _headers(metadata: dict[str, Any]) -> dict[str, str]:
     named = _mapping(metadata.get("headers"))
-    return {name.lower(): str(value) for name, value in named.items()}
+    return {name.lower(): _word(value) for name, value in named.items()}
 
 
 def _entries(levels: list[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from codeclm.llm.complaint import Complaint
 from codeclm.llm.hint import retry_after_s
-from codeclm.llm.parameter import by_name, named_in
+from codeclm.llm.parameter import refused_parameter
 from codeclm.llm.vocabulary import CODES, NO_QUOTA, SENTENCES, STATUSES, UNSUPPORTED, Meaning
 
 __all__ = ["meaning_of"]
@@ -33,9 +33,8 @@ def _by_codes(status: int, complaint: Complaint) -> Meaning | None:
     found = next((meaning for meaning, codes in CODES.items() if codes & complaint.codes), None)
     if found is Meaning.SLOWER:
         return Meaning.TOO_LONG if status == 413 else _by_quota(complaint)
-    if (
-        found is None and "overloaded" in complaint.codes
-    ):  # with 429 its own limit of calls in flight
+    if found is None and "overloaded" in complaint.codes:
+        # With 429 it is the server's limit of calls in flight: there is room when one has ended.
         return Meaning.SLOWER if status == 429 else Meaning.BUSY
     if found is None and complaint.codes & UNSUPPORTED:
         return _by_field(complaint)
@@ -43,8 +42,8 @@ def _by_codes(status: int, complaint: Complaint) -> Meaning | None:
 
 
 def _by_field(complaint: Complaint) -> Meaning | None:
-    """The trouble with a field that has a code for it: of a parameter, or of the model."""
-    if by_name(complaint) is not None:
+    """What it means that a field, or its value, is not supported: not all can be left out."""
+    if refused_parameter(complaint) is not None:
         return Meaning.PARAMETER
     return Meaning.MODEL if "model" in complaint.fields else None
 
@@ -77,7 +76,7 @@ def _by_sentence(status: int, complaint: Complaint) -> Meaning | None:
     for statuses, meaning, pattern in SENTENCES:
         if status in statuses and pattern.search(text):
             return meaning
-    if status in (400, 422) and named_in(text) is not None:
+    if status in (400, 422) and refused_parameter(complaint) is not None:
         return Meaning.PARAMETER
     return None
 

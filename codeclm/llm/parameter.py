@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from codeclm.llm.complaint import Complaint
+from codeclm.llm.vocabulary import UNSUPPORTED
 
-__all__ = ["PARAMETERS", "by_name", "named_in"]
+__all__ = ["refused_parameter"]
+
+SENTENCE_CHARACTERS = 4000
 
 # All that a request of ours can do without. Another name is a mistake in ``extra_body``: better told
 # to the user than left out in silence.
@@ -55,15 +58,15 @@ NAMED = re.compile(
 )
 
 
-def by_name(complaint: Complaint) -> str | None:
-    """The parameter that ``complaint`` names in a field of its own, or else in its message."""
-    named = next((name for name in complaint.fields if name in PARAMETERS), None)
-    return named if named or complaint.fields else named_in(complaint.message[:4000])
+def refused_parameter(complaint: Complaint) -> str | None:
+    """The parameter that ``complaint`` is about; None where it is about something else.
 
-
-def named_in(text: str) -> str | None:
-    """The parameter that a sentence calls unknown, unsupported or forbidden."""
-    for found in NAMED.finditer(text):
+    Where a code says so it is the one of the field that is named with it; the message is asked only
+    where no field is named, or where there is no such code.
+    """
+    if complaint.codes & UNSUPPORTED and complaint.fields:
+        return next((name for name in complaint.fields if name in PARAMETERS), None)
+    for found in NAMED.finditer(complaint.message[:SENTENCE_CHARACTERS]):
         name = next(group for group in found.groups() if group).replace(" ", "_")
         if name in PARAMETERS:
             return name

@@ -27,7 +27,7 @@ from codeclm.llm.complaint import Complaint
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.hint import reset_s, retry_after_s, said_s
 from codeclm.llm.meaning import meaning_of
-from codeclm.llm.parameter import by_name, named_in
+from codeclm.llm.parameter import refused_parameter
 from codeclm.llm.secret import redact
 from codeclm.llm.vocabulary import Meaning
 
@@ -158,8 +158,7 @@ def _moved(answer: _Answer) -> EndpointRefused:
 
 
 def _refused_parameter(answer: _Answer) -> ParameterRefused:
-    complaint = answer.complaint
-    parameter = by_name(complaint) or named_in(complaint.message) or ""
+    parameter = refused_parameter(answer.complaint) or ""
     return ParameterRefused(one_line(f"{parameter} is not supported ({answer.said})"), parameter)
 
 

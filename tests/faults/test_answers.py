@@ -43,6 +43,7 @@ NASTY = (
     b"\x00",
     b"[" * 3000,
     b'{"a":' * 300 + b"1" + b"}" * 300,
+    b"[" * 900 + b"]" * 900,
     b'"' + b"try again in " * 400 + b'"',
     b'"' + b"1" * 5000 + b'h"',
     b'"' + b"<think>" * 800 + b'"',
@@ -105,21 +106,26 @@ def retyped(raw: bytes, random: Random) -> bytes:
                 holder[key] = deep(random)
             case _:
                 holder[key] = orjson.loads(orjson.dumps(random.choice(VALUES)))
-    return json.dumps(tree[0]).encode() if tree else b""  # orjson writes no deeper than 254
+    try:
+        return json.dumps(tree[0]).encode() if tree else b""
+    except RecursionError:
+        return raw
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
     """Every place in a JSON value that something else can be put into."""
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, inner in list(items):
-        yield value, key
-        if isinstance(inner, dict | list):
-            yield from places(inner)
+    left = [value]
+    while left:
+        holder = left.pop()
+        for key, inner in holder.items() if isinstance(holder, dict) else enumerate(holder):
+            yield holder, key
+            if isinstance(inner, dict | list):
+                left.append(inner)
 
 
 def deep(random: Random) -> Any:
     value: Any = "x"
-    for _ in range(random.choice((3, 30, 120))):
+    for _ in range(random.choice((3, 30, 120, 600))):
         value = [value] if random.random() < 0.5 else {random.choice(NAMES): value}
     return value
 
