@@ -158,7 +158,7 @@ def read_mutated(status: int, headers: dict[str, str], raw: bytes) -> str | None
     return None if sound else f"{completion!r} of {raw[:200]!r}"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_mutated_answers_are_errors_or_completions(scale: Scale, measure: Measure) -> None:
     """F11: answers cut, garbled, retyped, nested deeply or doubled raise nothing foreign, and soon."""
     random, wrong, slowest_s = Random(11), [], 0.0
