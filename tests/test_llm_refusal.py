@@ -1,9 +1,7 @@
-"""A golden table of error answers as real servers write them."""
+"""What error answers amount to, where no single server shows it; the rest is in the transcripts."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import orjson
@@ -11,199 +9,246 @@ import pytest
 
 from codeclm.errors import (
     CodecLMError,
+    ContextTooLong,
     EndpointRefused,
+    Filtered,
+    KeyRefused,
+    Overloaded,
+    ParameterRefused,
+    QuotaExhausted,
     RateLimited,
     RequestRefused,
     RunStopped,
     ServerError,
     TransientError,
 )
+from codeclm.llm.complaint import complaint_in
 from codeclm.llm.endpoint import Endpoint
-from codeclm.llm.hint import duration_s, retry_after_s
-from codeclm.llm.refusal import complaint_in, error_for, one_line
+from codeclm.llm.refusal import error_for, one_line
+from codeclm.llm.vocabulary import CODES
 
 ENDPOINT = Endpoint("https://api.example.com/v1", "m-1", "EXAMPLE_API_KEY")
+SAME_SENTENCE = "You exceeded your current quota, please check your plan and billing details."
 
 
-def openai(message: str, kind: str | None = None, code: object = None) -> dict[str, object]:
+def refused(status: int, body: object = b"", headers: dict[str, str] | None = None) -> CodecLMError:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return error_for(status, headers or {}, complaint_in(raw), ENDPOINT)
+
+
+def said(message: object, code: object = None, kind: str | None = None) -> dict[str, object]:
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-def gemini(code: int, status: str, *details: dict[str, str]) -> list[dict[str, object]]:
-    text = "You exceeded your current quota"
-    return [{"error": {"code": code, "message": text, "status": status, "details": list(details)}}]
-
-
-HTML = b"<html><head><title>502 Bad Gateway</title></head><body>x</body></html>"
-BARE_HTML = b"<html><script>var x = 1</script><h1>Busy &amp; tired</h1></html>"
-SAME_SENTENCE = "You exceeded your current quota, please check your plan and billing details."
-
-TABLE: list[tuple[int, object, type[CodecLMError], str]] = [
-    # slower
-    (429, openai("Slow", "rate_limit_error", "rate_limit_exceeded"), RateLimited, "HTTP 429: Slow"),
-    (429, {"message": "Requests rate limit exceeded"}, RateLimited, "Requests rate limit"),
-    (429, {"object": "error", "message": "x", "code": "1300"}, RateLimited, "HTTP 429: x"),
-    (429, {"error": "Model is overloaded", "error_type": "overloaded"}, RateLimited, "overloaded"),
-    (429, gemini(429, "RESOURCE_EXHAUSTED", {"retryDelay": "46s"}), RateLimited, "current quota"),
-    (429, openai("capacity", "invalid_request_error"), RateLimited, "capacity"),
-    (429, b"", RateLimited, "HTTP 429: no reason given"),
-    (400, openai("x", "rate_limit_error"), RateLimited, "HTTP 400: x"),
-    # no money
-    (
-        429,
-        openai(SAME_SENTENCE, "insufficient_quota", "insufficient_quota"),
-        RunStopped,
-        "no credit",
-    ),
-    (429, openai("x", None, "credit_balance_exhausted"), RunStopped, "no credit"),
-    (402, {"error": {"type": "billing_error", "message": "Pay"}}, RunStopped, "(HTTP 402: Pay)"),
-    (402, openai("Insufficient Balance", "unknown_error"), RunStopped, "Insufficient Balance"),
-    (
-        429,
-        {"error": {"message": "x", "details": {"error_code": "enforced_spend_limit_reached"}}},
-        RunStopped,
-        "no credit",
-    ),
-    # the server's trouble
-    (500, openai("oops", "server_error"), ServerError, "HTTP 500: oops"),
-    (
-        529,
-        {"type": "error", "error": {"type": "overloaded_error", "message": "O"}},
-        ServerError,
-        "O",
-    ),
-    (503, openai("Loading model", "unavailable_error", 503), ServerError, "Loading model"),
-    (500, openai("litellm.X: down", None, "500"), ServerError, "litellm.X: down"),
-    (502, HTML, ServerError, "HTTP 502: 502 Bad Gateway"),
-    (520, BARE_HTML, ServerError, "HTTP 520: Busy & tired"),
-    (504, b"upstream timed out", ServerError, "HTTP 504: upstream timed out"),
-    (408, b"", ServerError, "HTTP 408"),
-    (409, openai("conflict"), ServerError, "conflict"),
-    (425, b"", ServerError, "HTTP 425"),
-    # key, model, URL
-    (401, openai("Incorrect API key", "x", "invalid_api_key"), EndpointRefused, "EXAMPLE_API_KEY"),
-    (403, openai("region", "permission_error"), EndpointRefused, "check EXAMPLE_API_KEY"),
-    (400, openai("x", None, "invalid_api_key"), EndpointRefused, "check EXAMPLE_API_KEY"),
-    (
-        400,
-        gemini(400, "INVALID_ARGUMENT", {"reason": "API_KEY_INVALID"}),
-        EndpointRefused,
-        "refuses the key",
-    ),
-    (404, openai("no such model", None, "model_not_found"), EndpointRefused, "'m-1'"),
-    (404, {"detail": "Not Found"}, EndpointRefused, "HTTP 404: Not Found"),
-    (405, {"detail": "Method Not Allowed"}, EndpointRefused, "the URL is wrong"),
-    (307, b"", EndpointRefused, "redirects are not followed"),
-    # this request
-    (400, openai("too long", "x", "context_length_exceeded"), RequestRefused, "too long"),
-    (500, openai("too long", "exceed_context_size_error", 500), RequestRefused, "too long"),
-    (403, openai("too long", None, "context_length_exceeded"), RequestRefused, "too long"),
-    (413, b"", RequestRefused, "HTTP 413"),
-    (
-        400,
-        {
-            "error": {
-                "message": "filtered",
-                "code": "content_filter",
-                "innererror": {"code": "ResponsibleAIPolicyViolation"},
-            }
-        },
-        RequestRefused,
-        "filtered",
-    ),
-    (
-        422,
-        {"detail": [{"loc": ["body", "messages"], "msg": "Field required", "type": "missing"}]},
-        RequestRefused,
-        "HTTP 422: body.messages: Field required",
-    ),
+SHAPES: list[tuple[int, object, type[CodecLMError], str]] = [
     (400, {"detail": "bad"}, RequestRefused, "HTTP 400: bad"),
-    (400, {"error": {"message": {"nested": 1}}}, RequestRefused, '{"nested":1}'),
+    (400, said({"nested": 1}), RequestRefused, '{"nested":1}'),
     (400, {"error": 5}, RequestRefused, "no reason given"),
+    (400, {"error": ["one", "two", 3]}, RequestRefused, "HTTP 400: one; two"),
+    (400, {"errors": [{"code": 10000, "message": "first"}]}, RequestRefused, "first"),
+    (400, {"errors": []}, RequestRefused, "no reason given"),
+    (400, {"title": "A title"}, RequestRefused, "HTTP 400: A title"),
+    (400, [], RequestRefused, "no reason given"),
+    (400, "text", RequestRefused, "HTTP 400: text"),
     (400, b"null", RequestRefused, "no reason given"),
+    (520, b"<h1>Busy &amp; tired</h1>", ServerError, "HTTP 520: Busy & tired"),
+    (500, b"\xff\xfe\x00", ServerError, "HTTP 500"),
+    (529, b"<html>", Overloaded, "HTTP 529"),
+    (429, {"error": {"metadata": {"raw": "upstream"}}}, RateLimited, "HTTP 429: upstream"),
+    (777, {}, ServerError, "HTTP 777"),
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "kind", "message"), TABLE)
-def test_error_answers(status: int, body: Any, kind: type[CodecLMError], message: str) -> None:
-    """Codes decide before the status, sentences never, and the message says what was said."""
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
-    error = error_for(status, {}, complaint_in(raw), ENDPOINT)
+@pytest.mark.parametrize(("status", "body", "kind", "message"), SHAPES)
+def test_bodies_of_odd_shapes(
+    status: int, body: Any, kind: type[CodecLMError], message: str
+) -> None:
+    """The status decides where the body has nothing to say, and what there is of a message is shown."""
+    error = refused(status, body)
     assert type(error) is kind
     assert message in str(error)
 
 
-def test_no_money_ends_the_run_with_the_code_for_it() -> None:
-    """Scripts can tell an empty account from a run that was stopped."""
-    error = error_for(402, {}, complaint_in(b""), ENDPOINT)
-    assert isinstance(error, RunStopped)
-    assert error.exit_code == 5
+ORDER: list[tuple[int, object, dict[str, str], type[CodecLMError]]] = [
+    # A code goes before the status ...
+    (400, said("x", kind="rate_limit_error"), {}, RateLimited),
+    (500, said("x", "insufficient_quota"), {}, QuotaExhausted),
+    (403, said("x", "context_length_exceeded"), {}, ContextTooLong),
+    (500, said("x", "content_filter"), {}, Filtered),
+    (400, said("x", "invalid_api_key"), {}, KeyRefused),
+    (429, said("x", "server_is_overloaded"), {}, Overloaded),
+    # ... and before x-should-retry, which goes before the status.
+    (503, said("x", "server_is_overloaded"), {"x-should-retry": "false"}, Overloaded),
+    (503, said("x"), {"x-should-retry": "false"}, RequestRefused),
+    (400, said("x", "context_length_exceeded"), {"x-should-retry": "true"}, ContextTooLong),
+    (404, said("x"), {"x-should-retry": "True"}, ServerError),
+    (429, said("x"), {"x-should-retry": "false"}, RateLimited),
+    (402, said("x"), {"x-should-retry": "true"}, QuotaExhausted),
+    (500, said("x"), {"x-should-retry": "perhaps"}, ServerError),
+    # The same sentence means two things; the code tells them apart.
+    (429, said(SAME_SENTENCE, "insufficient_quota"), {}, QuotaExhausted),
+    (429, {"error": {"message": SAME_SENTENCE, "status": "RESOURCE_EXHAUSTED"}}, {}, RateLimited),
+    (429, said(SAME_SENTENCE), {}, RateLimited),
+    # Sentences count only with the statuses of their servers.
+    (500, said("maximum context length"), {}, ServerError),
+    (429, said("Your credit balance is too low"), {}, RateLimited),
+    (500, said("Loading model"), {}, ServerError),
+    (429, said("limit: 0 left"), {}, RateLimited),
+    (
+        429,
+        {"error": {"message": "limit: 0.5", "status": "RESOURCE_EXHAUSTED"}},
+        {},
+        RateLimited,
+    ),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "headers", "kind"), ORDER)
+def test_what_decides_first(
+    status: int, body: object, headers: dict[str, str], kind: type[CodecLMError]
+) -> None:
+    """Codes, then the order to retry or not, then sentences of servers without codes, then the status."""
+    assert type(refused(status, body, headers)) is kind
+
+
+def test_nothing_that_is_nested_without_end_is_written_out() -> None:
+    """In no place of a body is there a way to more frames than Python has."""
+    deep = b"[" * 1000 + b"]" * 1000
+    for place in (
+        b'{"detail":[{"loc":%s,"msg":%s}]}',
+        b'{"detail":[{"loc":[%s],"type":"extra_forbidden"}]}',
+        b'{"error":{"message":%s,"code":%s}}',
+        b'{"error":{"message":{"a":%s}}}',
+        b'{"error":{"details":[{"violations":[{"quotaId":"x","quotaValue":%s}]}]}}',
+        b'{"error":{"metadata":{"headers":{"x-ratelimit-reset":%s},"raw":%s}}}',
+        b'{"errors":[%s]}',
+    ):
+        assert isinstance(refused(429, place.replace(b"%s", deep[200:-200])), RateLimited)
+        assert isinstance(refused(429, place.replace(b"%s", deep)), RateLimited)
+
+
+PARAMETERS: list[tuple[object, str | None]] = [
+    ({"code": "unsupported_value", "param": "response_format.type", "message": "x"}, "response_format"),
+    ({"code": "unsupported_parameter", "param": None, "message": "'top_p' is not supported"}, "top_p"),
+    ({"code": "unsupported_parameter", "param": "messages[0].name", "message": "x"}, None),
+    ({"code": "unsupported_parameter", "param": "colour", "message": "x"}, None),
+    ({"code": "invalid_value", "param": "max_tokens", "message": "max_tokens is too large"}, None),
+    ({"message": "Unknown name \"colour\": Cannot find field."}, None),
+    ({"message": "the 'temperature' of the sea is not supported"}, None),
+    ({"message": "role 'user' is not supported"}, None),
+    ({"message": "x does not support parameters: ['colour', 'seed']"}, None),
+    ({"message": "body.seed: Extra inputs are not permitted"}, "seed"),
+    ({"message": "`temperature` may only be set to 1 when thinking is enabled"}, "temperature"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "parameter"), PARAMETERS)
+def test_only_what_a_request_can_do_without_is_a_parameter(
+    error: object, parameter: str | None
+) -> None:
+    """Messages, and names that are none of the usual, are refused requests: leaving them out mends nothing."""
+    failure = refused(400, {"error": error})
+    if parameter is None:
+        assert type(failure) is RequestRefused
+    else:
+        assert isinstance(failure, ParameterRefused)
+        assert failure.parameter == parameter
+
+
+def test_extra_fields_are_found_behind_those_of_messages() -> None:
+    """Of several extra fields the first that can be left out is named."""
+    entries = [
+        {"type": "extra_forbidden", "loc": ["body", "messages", 0, "name"], "msg": "no"},
+        {"type": "extra_forbidden", "loc": ["seed"], "msg": "no"},
+    ]
+    failure = refused(422, {"detail": entries})
+    assert isinstance(failure, ParameterRefused)
+    assert failure.parameter == "seed"
+
+
+def test_an_empty_account_ends_the_run_with_the_code_for_it() -> None:
+    """Scripts can tell an empty account from a run that was stopped; no header promises new money."""
+    error = refused(429, said("x", "insufficient_quota"), {"retry-after": "20"})
+    assert isinstance(error, QuotaExhausted)
+    assert (error.exit_code, error.resume_after_s) == (5, None)
     assert RunStopped.exit_code == 4
 
 
-def test_a_budget_full_of_calls_in_flight_is_a_rate_limit() -> None:
-    """402 with a hint goes away by itself."""
-    error = error_for(402, {"retry-after": "3"}, complaint_in(b""), ENDPOINT)
-    assert isinstance(error, RateLimited)
-    assert error.retry_after_s == 3
+@pytest.mark.parametrize(
+    ("hint", "words"),
+    [
+        ({"retry-after": "1"}, ": resume in 1 min ("),
+        ({"retry-after": "61"}, ": resume in 2 min ("),
+        ({"retry-after": "3600"}, ": resume in 1 h 0 min ("),
+        ({"retry-after": "86341"}, ": resume in 24 h 0 min ("),
+        ({}, "is used up (HTTP 429"),
+    ],
+)
+def test_a_quota_of_the_day_says_when_to_resume(hint: dict[str, str], words: str) -> None:
+    """In hours and minutes, rounded up; nothing is said where nothing is known."""
+    violation = {"quotaId": "RequestsPerDay", "quotaValue": "250"}
+    details = [{"violations": [violation]}]
+    body = {"error": {"message": "x", "status": "RESOURCE_EXHAUSTED", "details": details}}
+    error = refused(429, body, hint)
+    assert isinstance(error, QuotaExhausted)
+    assert words in str(error)
 
 
 def test_without_a_key_the_advice_is_to_name_one() -> None:
     """There is no variable to check where none was named."""
     error = error_for(401, {}, complaint_in(b""), Endpoint("http://localhost/v1", "m"))
+    assert isinstance(error, KeyRefused)
     assert "api_key_env" in str(error)
+
+
+def test_redirects_are_not_followed_but_told() -> None:
+    """The final URL is for the user to give."""
+    error = refused(307)
+    assert isinstance(error, EndpointRefused)
+    assert "redirects (HTTP 307)" in str(error)
 
 
 def test_messages_are_one_short_line() -> None:
     """Line breaks, escapes of terminals and length are taken out."""
-    body = orjson.dumps({"error": {"message": "a\n\x1b[31mb\u202e " + "c" * 5000}})
-    error = error_for(500, {}, complaint_in(body), ENDPOINT)
+    error = refused(500, said("a\n\x1b[31mb\u202e " + "c" * 5000))
     assert len(str(error)) == 300
     assert str(error).startswith("HTTP 500: a [31mb c")
     assert one_line("x" * 300) == "x" * 300
 
 
-NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
-IN_90_S = format_datetime(NOW + timedelta(seconds=90), usegmt=True)
-
-HINTS: list[tuple[dict[str, str], float | None]] = [
-    ({}, None),
-    ({"retry-after": "20"}, 20),
-    ({"retry-after": " 1.5 "}, 1.5),
-    ({"retry-after": "0"}, 0),
-    ({"retry-after-ms": "250", "retry-after": "20"}, 0.25),
-    ({"retry-after-ms": "soon", "retry-after": "20"}, 20),
-    ({"retry-after": "6m0s"}, 360),
-    ({"retry-after": IN_90_S}, 90),
-    ({"retry-after": IN_90_S, "date": format_datetime(NOW - timedelta(seconds=10))}, 100),
-    ({"retry-after": format_datetime(NOW - timedelta(days=1))}, 0),
-    ({"retry-after": "-1"}, None),
-    ({"retry-after": "nan"}, None),
-    ({"retry-after": "inf"}, None),
-    ({"retry-after": "tomorrow"}, None),
-    ({"retry-after": ""}, None),
-]
+def test_messages_are_redacted() -> None:
+    """What looks like a key is masked before anything else is made of the message."""
+    error = refused(401, said("Incorrect API key provided: sk-proj-0123456789abcdef"))
+    assert "0123456789" not in str(error)
 
 
-@pytest.mark.parametrize(("headers", "seconds"), HINTS)
-def test_hints_in_headers(headers: dict[str, str], seconds: float | None) -> None:
-    """Milliseconds before seconds before a date; nonsense is no hint."""
-    assert retry_after_s(headers, NOW) == seconds
+def test_hints_come_from_the_surest_place() -> None:
+    """The header's before the body's field, that before its sentence, that before the resets of limits."""
+    resets = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "9s"}
+    delay = {"details": [{"retryDelay": "46s"}]}
+    sentence = {"message": "Please try again in 20s"}
+    steps: list[tuple[dict[str, Any], dict[str, str], float | None]] = [
+        ({**sentence, **delay}, {**resets, "retry-after": "5"}, 5),
+        ({**sentence, **delay}, resets, 46),
+        (sentence, resets, 20),
+        ({}, resets, 9),
+        ({}, {}, None),
+    ]
+    for error, headers, seconds in steps:
+        failure = refused(429, {"error": error}, headers)
+        assert isinstance(failure, TransientError)
+        assert failure.retry_after_s == seconds
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("46s", 46), ("10h17m5.7s", 37025.7), ("500ms", 0.5), ("6m0s", 360), ("5", None), ("", None)],
-)
-def test_durations(text: str, seconds: float | None) -> None:
-    """Durations as Go writes them."""
-    assert duration_s(text) == (None if seconds is None else pytest.approx(seconds))
+def test_resets_of_limits_are_no_hint_where_no_limit_was_reached() -> None:
+    """A server that failed is not waited for until some limit is renewed."""
+    failure = refused(500, b"", {"x-ratelimit-reset-requests": "9s"})
+    assert isinstance(failure, ServerError)
+    assert failure.retry_after_s is None
 
 
-def test_hints_travel_with_the_error() -> None:
-    """The header's hint wins over the body's."""
-    body = orjson.dumps(gemini(429, "RESOURCE_EXHAUSTED", {"x": "y"}, {"retryDelay": "46s"}))
-    for headers, seconds in (({}, 46), ({"retry-after": "5"}, 5)):
-        error = error_for(429, headers, complaint_in(body), ENDPOINT)
-        assert isinstance(error, TransientError)
-        assert error.retry_after_s == seconds
+def test_no_code_means_two_things() -> None:
+    """The order of the table is for bodies with several codes, not for one code in two rows."""
+    listed = [code for codes in CODES.values() for code in codes]
+    assert len(listed) == len(set(listed))
+    assert all(code == code.lower() for code in listed)

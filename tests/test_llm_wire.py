@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 
 from codeclm.errors import (
     CodecLMError,
+    EmptyAnswer,
+    Filtered,
     MalformedAnswer,
     ModelError,
+    Overloaded,
+    QuotaExhausted,
     RateLimited,
     RequestRefused,
     RunStopped,
     ServerError,
+    ToolCallAnswer,
 )
 from codeclm.llm.chat import ChatRequest, Completion, Message, Usage
 from codeclm.llm.endpoint import Endpoint
@@ -69,50 +74,64 @@ def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
         payload(ChatRequest((Message("user", "\ud83d"),)), model="m")
 
 
+UNCOUNTED = ("usage_missing",)
+
+
+def completion(text: str, finish_reason: str = "stop", reasoning: str = "") -> Completion:
+    """One whose tokens were not counted."""
+    return Completion(text, finish_reason, reasoning=reasoning, flags=UNCOUNTED)
+
+
 COMPLETIONS: list[tuple[object, Completion]] = [
-    (answer({"content": "Hi"}), Completion("Hi", "stop")),
+    (answer({"content": "Hi"}), completion("Hi")),
     (
         answer({"content": "Hi"}, usage={"prompt_tokens": 3, "completion_tokens": 1}),
         Completion("Hi", "stop", Usage(3, 1)),
     ),
-    (answer({"content": "Hi"}, usage=None), Completion("Hi", "stop")),
-    (answer({"content": "Hi"}, usage={"prompt_tokens": None}), Completion("Hi", "stop")),
-    (answer({"content": "Hi"}, usage={"prompt_tokens": 0}), Completion("Hi", "stop")),
-    (answer({"content": "Hi"}, usage={"completion_tokens": "9"}), Completion("Hi", "stop")),
-    (answer({"content": "Hi"}, usage=[1]), Completion("Hi", "stop")),
-    (answer({"content": "Hi"}, None), Completion("Hi", "")),
-    (answer({"content": "Hi"}, 3), Completion("Hi", "")),
-    ({"choices": [{"message": {"content": "Hi"}}]}, Completion("Hi", "")),
-    (answer({"content": "Hi"}, error=None), Completion("Hi", "stop")),
-    (answer({"content": " Hi\n"}), Completion(" Hi\n", "stop")),
-    (answer({"content": "Hi th"}, "length"), Completion("Hi th", "length")),
-    (answer({"content": "Hi th"}, "max_tokens"), Completion("Hi th", "length")),
-    (answer({"content": "Hi th"}, "model_length"), Completion("Hi th", "length")),
-    (answer({"content": "H"}, "content_filter"), Completion("H", "content_filter")),
-    (answer({"content": None}, "length"), Completion("", "length")),
+    (
+        answer({"content": "Hi"}, usage={"prompt_tokens": 3, "completion_tokens": None}),
+        Completion("Hi", "stop", Usage(3), flags=UNCOUNTED),
+    ),
+    (answer({"content": "Hi"}, usage=None), completion("Hi")),
+    (answer({"content": "Hi"}, usage={"prompt_tokens": None}), completion("Hi")),
+    (answer({"content": "Hi"}, usage={"prompt_tokens": 0}), completion("Hi")),
+    (answer({"content": "Hi"}, usage={"completion_tokens": "9"}), completion("Hi")),
+    (answer({"content": "Hi"}, usage=[1]), completion("Hi")),
+    (answer({"content": "Hi"}, None), completion("Hi", "")),
+    (answer({"content": "Hi"}, 3), completion("Hi", "")),
+    ({"choices": [{"message": {"content": "Hi"}}]}, completion("Hi", "")),
+    (answer({"content": "Hi"}, error=None), completion("Hi")),
+    (answer({"content": "Hi"}, error={}), completion("Hi")),
+    (answer({"content": " Hi\n"}), completion(" Hi\n")),
+    (answer({"content": "Hi th"}, "length"), completion("Hi th", "length")),
+    (answer({"content": "Hi th"}, "max_tokens"), completion("Hi th", "length")),
+    (answer({"content": "Hi th"}, "model_length"), completion("Hi th", "length")),
+    (answer({"content": "Hi"}, "stop_sequence"), completion("Hi")),
+    (answer({"content": "Hi"}, "repetition"), completion("Hi", "repetition")),
+    (answer({"content": None}, "length"), completion("", "length")),
+    (answer(None, "length"), completion("", "length")),
     (
         answer({"content": "", "reasoning_content": "Hm"}, "length"),
-        Completion("", "length", reasoning="Hm"),
+        completion("", "length", "Hm"),
     ),
-    (answer({"content": "<think>Hm"}, "length"), Completion("", "length", reasoning="Hm")),
-    (
-        answer({"content": "<think>Hm</think>Hi"}),
-        Completion("Hi", "stop", reasoning="Hm"),
-    ),
-    (
-        answer({"content": "Hi", "reasoning": "Hm"}),
-        Completion("Hi", "stop", reasoning="Hm"),
-    ),
+    (answer({"content": "<think>Hm"}, "length"), completion("", "length", "Hm")),
+    (answer({"content": "<think>Hm"}, "stop"), completion("", "length", "Hm")),
+    (answer({"content": "Hi <think>Hm"}, "stop"), completion("Hi <think>Hm")),
+    (answer({"content": "<think>Hm</think>Hi"}), completion("Hi", "stop", "Hm")),
+    (answer({"content": "Hi", "reasoning": "Hm"}), completion("Hi", "stop", "Hm")),
     (
         answer({"content": "<think>Also</think>Hi", "reasoning_content": "Hm"}),
-        Completion("Hi", "stop", reasoning="Hm\n\nAlso"),
+        completion("Hi", "stop", "Hm\n\nAlso"),
     ),
-    (answer({"content": "Hi", "reasoning": {"x": 1}}), Completion("Hi", "stop")),
+    (answer({"content": "Hi", "reasoning": {"x": 1}}), completion("Hi")),
+    (answer({"content": None, "refusal": "I cannot."}), completion("I cannot.", "refusal")),
+    (answer({"content": "Hi", "refusal": "I cannot."}), completion("Hi")),
+    (answer({"content": "Hi", "tool_calls": [{}]}), completion("Hi")),
+    (answer({"content": [{"type": "text", "text": "Hi"}]}), completion("Hi")),
     (
-        answer({"content": None, "refusal": "I cannot."}),
-        Completion("I cannot.", "refusal"),
+        answer({"content": [{"thinking": [{"text": "Hm"}, 3]}, {"text": "H"}, {"text": "i"}]}),
+        completion("Hi", "stop", "Hm"),
     ),
-    (answer({"content": "Hi", "tool_calls": [{}]}), Completion("Hi", "stop")),
 ]
 
 
@@ -122,6 +141,14 @@ def test_completions(body: object, expected: Completion) -> None:
     assert read(body) == expected
 
 
+def test_a_filter_that_was_down_is_told() -> None:
+    """The answer is kept, and flagged as one that nobody filtered; other troubles of a filter are not that."""
+    for code, flags in (("content_filter_error", (*UNCOUNTED, "filter_down")), ("x", UNCOUNTED)):
+        body = answer({"content": "Hi"})
+        body["choices"][0]["content_filter_results"] = {"error": {"code": code}}
+        assert read(body).flags == flags
+
+
 FAILURES: list[tuple[object, type[CodecLMError], str]] = [
     (b"", MalformedAnswer, "the answer is not JSON"),
     (b"<html>busy</html>", MalformedAnswer, "the answer is not JSON"),
@@ -129,41 +156,48 @@ FAILURES: list[tuple[object, type[CodecLMError], str]] = [
     (b"\xff\xfe", MalformedAnswer, "the answer is not JSON"),
     (b'{"choices": [{"message": {"content": "\\ud83d"}}]}', MalformedAnswer, "not JSON"),
     (b"[" * 5000, MalformedAnswer, "the answer is not JSON"),
-    (b"null", MalformedAnswer, "the answer is not JSON"),
+    (b"null", MalformedAnswer, "no choices"),
     (b"3", MalformedAnswer, "no choices"),
     ([], MalformedAnswer, "no choices"),
     ({}, MalformedAnswer, "no choices"),
-    ({"choices": None}, MalformedAnswer, "no choices"),
-    ({"choices": []}, MalformedAnswer, "no choices"),
-    ({"choices": {"0": 1}}, MalformedAnswer, "no choices"),
-    ({"choices": ["Hi"]}, MalformedAnswer, "no choices"),
-    ({"choices": [{"text": "Hi"}]}, MalformedAnswer, "no choices"),
-    ({"choices": [{"message": None}]}, MalformedAnswer, "no choices"),
-    (answer({"content": None}), MalformedAnswer, "the answer is empty"),
-    (answer({"content": ""}), MalformedAnswer, "the answer is empty"),
-    (answer({"content": " \n\u00a0"}), MalformedAnswer, "the answer is empty"),
-    (answer({}), MalformedAnswer, "the answer is empty"),
-    (answer({"content": None, "reasoning": "Hm"}), MalformedAnswer, "the answer is empty"),
-    (answer({"content": "<think>Hm"}), MalformedAnswer, "the answer is empty"),
+    ({"choices": {"0": 1}}, MalformedAnswer, "no list of objects"),
+    ({"choices": ["Hi"]}, MalformedAnswer, "no list of objects"),
+    (answer("Hi"), MalformedAnswer, "message is a str"),
     (answer({"content": ["Hi"]}), MalformedAnswer, "no text but list"),
+    (answer({"content": {"text": "Hi"}}), MalformedAnswer, "no text but dict"),
     (answer({"content": 5}), MalformedAnswer, "no text but int"),
-    (answer({"content": None, "tool_calls": [{}]}), MalformedAnswer, "calls tools"),
-    (answer({"content": None}, "content_filter"), RequestRefused, "filtered its answer away"),
+    ({"choices": None}, EmptyAnswer, "choices are empty"),
+    ({"choices": []}, EmptyAnswer, "choices are empty"),
+    ({"choices": [{"text": "Hi"}]}, EmptyAnswer, "the answer is empty"),
+    ({"choices": [{"message": None}]}, EmptyAnswer, "the answer is empty"),
+    (answer({"content": None}), EmptyAnswer, "the answer is empty"),
+    (answer({"content": ""}), EmptyAnswer, "the answer is empty"),
+    (answer({"content": " \n\u00a0"}), EmptyAnswer, "the answer is empty"),
+    (answer({}), EmptyAnswer, "the answer is empty"),
+    (answer({"content": [{"type": "image"}]}), EmptyAnswer, "the answer is empty"),
+    (answer({"content": None, "reasoning": "Hm"}), EmptyAnswer, "there is only reasoning"),
+    (answer({"content": "<think>Hm</think>"}), EmptyAnswer, "the answer is empty"),
+    (answer({"content": None, "tool_calls": [{}]}), ToolCallAnswer, "calls tools"),
+    (answer({"content": "", "function_call": {"name": "f"}}), ToolCallAnswer, "calls tools"),
+    (answer({"content": None}, "content_filter"), Filtered, "filtered its answer"),
+    (answer({"content": "Hi"}, "content_filter: RECITATION"), Filtered, "filtered its answer"),
     (answer({"content": "Hi"}, "error"), ServerError, "finish_reason 'error'"),
     (answer({"content": "Hi"}, "abort"), ServerError, "finish_reason 'abort'"),
-    ({"error": {"code": 429, "message": "slow"}}, RateLimited, "HTTP 429: slow"),
-    ({"error": {"code": "502", "message": "up"}}, ServerError, "HTTP 502: up"),
-    ({"error": {"code": 400, "message": "bad"}}, RequestRefused, "HTTP 400: bad"),
-    ({"error": {"type": "invalid_request_error"}}, RequestRefused, "HTTP 400"),
-    ({"error": {"type": "rate_limit_error"}}, RateLimited, "HTTP 500"),
-    ({"error": {"code": 402, "message": "empty"}}, RunStopped, "no credit or quota"),
-    ({"error": "broken"}, ServerError, "HTTP 500: broken"),
-    ([{"error": {"code": 429, "message": "slow"}}], RateLimited, "HTTP 429: slow"),
-    ({"object": "error", "message": "no", "code": 400}, RequestRefused, "HTTP 400: no"),
+    (answer({"content": "Hi"}, "insufficient_system_resource"), Overloaded, "broke off"),
+    ({"error": {"code": 429, "message": "slow"}}, RateLimited, "with error 429: slow"),
+    ({"error": {"code": "502", "message": "up"}}, ServerError, "with error 502: up"),
+    ({"error": {"code": 400, "message": "bad"}}, RequestRefused, "with error 400: bad"),
+    ({"error": {"code": 200, "message": "odd"}}, ServerError, "with error 500: odd"),
+    ({"error": {"type": "invalid_request_error"}}, RequestRefused, "with error 400"),
+    ({"error": {"type": "rate_limit_error"}}, RateLimited, "HTTP 200 with error 500"),
+    ({"error": {"code": 402, "message": "empty"}}, QuotaExhausted, "no credit or quota"),
+    ({"error": "broken"}, ServerError, "with error 500: broken"),
+    ([{"error": {"code": 429, "message": "slow"}}], RateLimited, "with error 429: slow"),
+    ({"object": "error", "message": "no", "code": 400}, RequestRefused, "with error 400: no"),
     (
         {"choices": [{"error": {"code": 502, "message": "up"}, "finish_reason": "error"}]},
         ServerError,
-        "HTTP 502: up",
+        "HTTP 200 with error 502: up",
     ),
 ]
 
@@ -182,6 +216,17 @@ def test_a_malformed_answer_is_shown_in_part() -> None:
     with pytest.raises(MalformedAnswer) as caught:
         read(b"<html>" + b"x" * 10_000)
     assert caught.value.raw == "<html>" + "x" * 1994
+    with pytest.raises(EmptyAnswer) as empty:
+        read(answer({"content": None, "note": "key: sk-0123456789"}))
+    assert "content" in empty.value.raw
+    assert "0123456789" not in empty.value.raw
+
+
+def test_a_filtered_answer_keeps_what_is_left_of_it() -> None:
+    """What the filter let through is evidence."""
+    with pytest.raises(Filtered) as caught:
+        read(answer({"content": "First, take"}, "content_filter"))
+    assert caught.value.raw == "First, take"
 
 
 json_values = st.recursive(

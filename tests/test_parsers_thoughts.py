@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeclm.llm.thoughts import split_thoughts
+from codeclm.llm.thoughts import part_thoughts, split_thoughts
 
 GOLDEN = [
     # text, thoughts, answer
@@ -44,6 +44,25 @@ GOLDEN = [
 def test_golden(text: str, thoughts: str, answer: str) -> None:
     """Each text of the table splits as a careful reader would split it."""
     assert split_thoughts(text) == (thoughts, answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        ("<think>the tokens ran out", True),
+        ("<think>a</think>8 7\n<think>b", True),
+        ("<think>", True),
+        ("<think>a</think>8 7", False),
+        ("a</think>8 7", False),
+        ("8 7", False),
+        ("Explain the <think> tag.", False),
+        ("Explain `<think>`.", False),
+        ("1. Fix:\n```xml\n<think>\n```\n2. b", False),
+    ],
+)
+def test_thoughts_without_an_end_are_told(text: str, is_cut: bool) -> None:
+    """A block that is never closed is an answer cut short; a mention of the tag is none."""
+    assert part_thoughts(text).is_cut == is_cut
 
 
 @given(st.text(), st.text())

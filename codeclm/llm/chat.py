@@ -45,13 +45,16 @@ class Usage:
 class Completion:
     """An answer. ``text`` is without thoughts; those are in ``reasoning``.
 
-    ``finish_reason`` is the endpoint's word ("stop", "length", ...) or "".
+    ``finish_reason`` is "stop", "length", "refusal", or the endpoint's own word, or "". ``flags`` say
+    what else is to be known of it: "usage_missing" (tokens were not counted, or not both kinds),
+    "filter_down" (the endpoint's content filter did not work: nothing was filtered).
     """
 
     text: str
     finish_reason: str = ""
     usage: Usage = Usage()
     reasoning: str = ""
+    flags: tuple[str, ...] = ()
 
 
 class ChatModel(Protocol):

@@ -1,4 +1,4 @@
-"""How long an endpoint asks to wait, read from its headers or its error body."""
+"""How long an endpoint asks to wait, read from its headers or from a sentence of its own."""
 
 from __future__ import annotations
 
@@ -8,10 +8,37 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["duration_s", "retry_after_s"]
+__all__ = ["duration_s", "reset_s", "retry_after_s", "said_s"]
 
-PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
-UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST_S = 366 * 86_400.0  # what is longer is no wait but a mistake
+# The reset of a limit that may not be the one in question is believed up to this: else the reset of
+# a quota of the day, of which there is plenty left, would look like the end of the run.
+PLAUSIBLE_S = 900.0
+SENTENCE_CHARACTERS = 4000
+
+PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|h|m|s)")
+AMOUNT = (
+    r"(\d{1,15}(?:\.\d{1,15})?)\s{0,3}"
+    r"(milliseconds?|ms|days?|d|hours?|h|minutes?|mins?|m|seconds?|secs?|s)(?![a-z])\s{0,3}"
+)
+SAID = re.compile(
+    rf"(?:retry|try again|wait)\s{{1,3}}(?:(?:in|after|for)\s{{1,3}})?((?:{AMOUNT})+)",
+    re.IGNORECASE,
+)
+SAID_PART = re.compile(AMOUNT, re.IGNORECASE)
+UNTIL = re.compile(r"regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?")
+UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+LIMITS = [
+    *(
+        (f"x-ratelimit-remaining{of}", f"x-ratelimit-reset{of}")
+        for of in ("-requests", "-tokens", "")
+    ),
+    *(
+        (f"anthropic-ratelimit-{of}-remaining", f"anthropic-ratelimit-{of}-reset")
+        for of in ("requests", "tokens", "input-tokens", "output-tokens")
+    ),
+]
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -22,16 +49,51 @@ def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> fl
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds is not None:
-        return milliseconds / 1000
+        return _believed(milliseconds / 1000)
     text = headers.get("retry-after", "").strip()
     seconds = _number(text)
     if seconds is None:
         seconds = duration_s(text)
     if seconds is None:
-        until = _date(text)
-        since = _date(headers.get("date", "")) or now or datetime.now(UTC)
-        seconds = None if until is None else max(0.0, (until - since).total_seconds())
-    return seconds
+        seconds = _until_s(_moment(text), headers, now)
+    return _believed(seconds)
+
+
+def reset_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds until the limits in the headers that are used up are all renewed.
+
+    Where no limit is said to be used up, those count of which nothing is known but their reset,
+    up to 15 minutes. None where there is none of either kind.
+    """
+    used_up: list[float] = []
+    unknown: list[float] = []
+    for remaining_name, reset_name in LIMITS:
+        seconds = _reset(headers.get(reset_name, "").strip(), headers, now)
+        remaining = _number(headers.get(remaining_name, ""))
+        if not seconds or seconds < 0:
+            continue
+        if remaining is None and seconds <= PLAUSIBLE_S:
+            unknown.append(seconds)
+        elif remaining == 0:
+            used_up.append(seconds)
+    return max(used_up or unknown, default=None)
+
+
+def said_s(
+    text: str, headers: Mapping[str, str] | None = None, now: datetime | None = None
+) -> float | None:
+    """Seconds in a sentence such as "Please retry in 10h17m5.7s" or "try again in 20 seconds".
+
+    Also in one that names a day on which access comes back; None where there is no such sentence.
+    """
+    text = text[:SENTENCE_CHARACTERS]
+    if found := SAID.search(text):
+        parts = SAID_PART.findall(found[1])
+        return _believed(math.fsum(float(number) * _unit_s(unit) for number, unit in parts))
+    if found := UNTIL.search(text):
+        moment = _moment(f"{found[1]}T{found[2] or '00:00'}:00Z")
+        return _believed(_until_s(moment, headers or {}, now))
+    return None
 
 
 def duration_s(text: str) -> float | None:
@@ -39,7 +101,28 @@ def duration_s(text: str) -> float | None:
     parts = PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    return math.fsum(float(number) * UNIT_S[unit] for number, unit in parts)
+    return _believed(math.fsum(float(number) * UNIT_S[unit] for number, unit in parts))
+
+
+def _unit_s(unit: str) -> float:
+    """The length of a unit that may be written out: "minutes" is "m", but "milliseconds" is "ms"."""
+    unit = unit.lower()
+    if unit == "ms" or unit.startswith("milli"):
+        return UNIT_S["ms"]
+    return UNIT_S[unit[0]]
+
+
+def _reset(text: str, headers: Mapping[str, str], now: datetime | None) -> float | None:
+    """A duration, a number of seconds, or a point in time: RFC 3339, or seconds or ms of Unix."""
+    number = _number(text)
+    if number is None:
+        seconds = duration_s(text)
+        return _believed(_until_s(_moment(text), headers, now) if seconds is None else seconds)
+    if number > 1e11:
+        number /= 1000
+    if number > 1e9:
+        return _believed(number - _now(headers, now).timestamp())
+    return _believed(number)
 
 
 def _number(text: str) -> float | None:
@@ -51,9 +134,27 @@ def _number(text: str) -> float | None:
     return number if math.isfinite(number) and number >= 0 else None
 
 
-def _date(text: str) -> datetime | None:
+def _believed(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and seconds <= LONGEST_S else None
+
+
+def _until_s(
+    moment: datetime | None, headers: Mapping[str, str], now: datetime | None
+) -> float | None:
+    if moment is None:
+        return None
+    return max(0.0, (moment - _now(headers, now)).total_seconds())
+
+
+def _now(headers: Mapping[str, str], now: datetime | None) -> datetime:
+    """The endpoint's own clock where it shows it: ours may be wrong."""
+    return _moment(headers.get("date", "")) or now or datetime.now(UTC)
+
+
+def _moment(text: str) -> datetime | None:
+    """A date as HTTP writes it, or as RFC 3339 does."""
     try:
-        date = parsedate_to_datetime(text)
+        date = datetime.fromisoformat(text) if text[4:5] == "-" else parsedate_to_datetime(text)
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)

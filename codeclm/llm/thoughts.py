@@ -11,8 +11,9 @@ with the closing tag on the same line.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
-__all__ = ["split_thoughts"]
+__all__ = ["Parted", "part_thoughts", "split_thoughts"]
 
 _CLOSING = r"</think(?:ing)?>"
 _OPENING = r"<think(?:ing)?>"
@@ -28,31 +29,45 @@ _MARK = re.compile(
 )
 
 
+class Parted(NamedTuple):
+    """Thoughts and answer; ``is_cut`` where the thoughts have no end: the tokens ran out while thinking."""
+
+    thoughts: str
+    answer: str
+    is_cut: bool
+
+
 def split_thoughts(text: str) -> tuple[str, str]:
-    """Thoughts and answer. Without thoughts the answer is ``text`` itself, else it is stripped.
+    """Thoughts and answer, as ``part_thoughts`` tells them apart."""
+    return part_thoughts(text)[:2]
+
+
+def part_thoughts(text: str) -> Parted:
+    """Tells thoughts and answer apart. Without thoughts the answer is ``text`` itself, else it is stripped.
 
     Several blocks of thoughts are joined by a blank line. All after an opening tag that is never closed, and all
     before a closing tag that was never opened, is thought.
     """
     lower = text.lower()
     if "think>" not in lower and "thinking>" not in lower:
-        return "", text
+        return Parted("", text, False)
     thoughts: list[str] = []
     answer: list[str] = []
-    end = 0
+    end, is_cut = 0, False
     while tag := _next_tag(text, end):
         answer.append(text[end : tag.start()])
         if tag["opening"]:
             closing = _next_closing(text, tag.end())
             thoughts.append(text[tag.end() : closing.start() if closing else None])
-            end = closing.end() if closing else len(text)
+            end, is_cut = (closing.end(), False) if closing else (len(text), True)
         else:
             thoughts.append("".join(answer))
             answer, end = [], tag.end()
     if not thoughts:
-        return "", text
+        return Parted("", text, False)
     answer.append(text[end:])
-    return "\n\n".join(thought.strip() for thought in thoughts), "".join(answer).strip()
+    joined = "\n\n".join(thought.strip() for thought in thoughts)
+    return Parted(joined, "".join(answer).strip(), is_cut)
 
 
 def _next_tag(text: str, start: int) -> re.Match[str] | None:

@@ -1,0 +1,140 @@
+"""A chat completion as a JSON value: what of it is the answer, and whether there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from codeclm.errors import (
+    EmptyAnswer,
+    Filtered,
+    MalformedAnswer,
+    Overloaded,
+    ServerError,
+    ToolCallAnswer,
+)
+from codeclm.llm.chat import Completion, Usage
+from codeclm.llm.thoughts import part_thoughts
+
+__all__ = ["completion_in"]
+
+FINISH_REASON = {
+    "max_tokens": "length",
+    "model_length": "length",
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+}
+GAVE_UP = ("error", "abort")
+NO_RESOURCES = "insufficient_system_resource"
+
+
+def completion_in(answer: Any) -> Completion:
+    """The completion in ``answer``, a JSON value without an error in it.
+
+    An answer that was cut short is one even where nothing is left to read: it is paid for. Raises
+    UnusableAnswer for what says nothing, Filtered with the text that is left as ``raw``, and
+    ServerError or Overloaded where the endpoint gave up.
+    """
+    choice = _choice(answer)
+    finish_reason = _finish_reason(choice)
+    message = choice.get("message")
+    if message is None:
+        message = {}
+    elif not isinstance(message, dict):
+        raise MalformedAnswer(f"the answer's message is a {type(message).__name__}")
+    content = message.get("content") or ""
+    named = ""
+    if not isinstance(content, str):
+        named, content = _joined(content)
+    thoughts, text, is_cut = part_thoughts(content)
+    if finish_reason.startswith("content_filter"):
+        raise Filtered("the endpoint filtered its answer (content_filter)", raw=text)
+    if is_cut:
+        finish_reason = "length"
+    if not text.strip():
+        text, finish_reason = _without_text(message, finish_reason)
+    usage = _usage(answer.get("usage"))
+    reasoning = "\n\n".join(filter(None, (_reasoning(message), named, thoughts)))
+    return Completion(text, finish_reason, usage, reasoning, _flags(usage, choice))
+
+
+def _choice(answer: Any) -> dict[str, Any]:
+    if not isinstance(answer, dict) or "choices" not in answer:
+        raise MalformedAnswer("the answer has no choices")
+    choices = answer["choices"]
+    if choices is None or choices == []:
+        raise EmptyAnswer("the answer's choices are empty")
+    choice = choices[0] if isinstance(choices, list) else None
+    if not isinstance(choice, dict):
+        raise MalformedAnswer("the answer's choices are no list of objects")
+    return choice
+
+
+def _finish_reason(choice: dict[str, Any]) -> str:
+    word = choice.get("finish_reason")
+    if not isinstance(word, str):
+        return ""
+    if word in GAVE_UP:
+        raise ServerError(f"the endpoint gave up on the answer (finish_reason {word!r})")
+    if word == NO_RESOURCES:
+        raise Overloaded(f"the endpoint broke off the answer (finish_reason {word!r})")
+    return FINISH_REASON.get(word, word)
+
+
+def _joined(content: Any) -> tuple[str, str]:
+    """Thoughts and text of a content that is a list of parts, as one provider's reasoning models write it."""
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        raise MalformedAnswer(f"the answer's content is no text but {type(content).__name__}")
+    thoughts: list[str] = []
+    texts: list[str] = []
+    for part in content:
+        inner = part.get("thinking")
+        pieces = inner if isinstance(inner, list) else [part]
+        texts_here = thoughts if "thinking" in part else texts
+        texts_here += [
+            piece["text"]
+            for piece in pieces
+            if isinstance(piece, dict) and isinstance(piece.get("text"), str)
+        ]
+    return "".join(thoughts), "".join(texts)
+
+
+def _without_text(message: dict[str, Any], finish_reason: str) -> tuple[str, str]:
+    """Text and finish reason of an answer with nothing to read in its content."""
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal.strip():
+        return refusal, "refusal"
+    if finish_reason == "length":
+        return "", finish_reason
+    if message.get("tool_calls") or message.get("function_call"):
+        raise ToolCallAnswer("the answer calls tools and says nothing")
+    if _reasoning(message):
+        raise EmptyAnswer("the answer is empty: there is only reasoning")
+    raise EmptyAnswer("the answer is empty")
+
+
+def _reasoning(message: dict[str, Any]) -> str:
+    named = message.get("reasoning_content") or message.get("reasoning")
+    return named if isinstance(named, str) else ""
+
+
+def _usage(usage: Any) -> Usage:
+    if not isinstance(usage, dict):
+        return Usage()
+    return Usage(_tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens")))
+
+
+def _tokens(count: Any) -> int | None:
+    """A count; some servers write 0 where they do not count."""
+    return count if type(count) is int and count > 0 else None
+
+
+def _flags(usage: Usage, choice: dict[str, Any]) -> tuple[str, ...]:
+    flags = []
+    if usage.input_tokens is None or usage.output_tokens is None:
+        flags.append("usage_missing")
+    results = choice.get("content_filter_results")
+    trouble = results.get("error") if isinstance(results, dict) else None
+    if isinstance(trouble, dict) and trouble.get("code") == "content_filter_error":
+        flags.append("filter_down")
+    return tuple(flags)
