@@ -5,7 +5,8 @@ from __future__ import annotations
 import socket
 import struct
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import lru_cache
 
 from aiohttp import web
@@ -14,24 +15,20 @@ from codeclm.simulator.reply import Reply
 
 __all__ = ["deliver"]
 
+Sleep = Callable[[float | None], Awaitable[None]]
+
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _TRICKLE_S = 1.0
 _MIB = b" " * 1024 * 1024
 
 
-async def deliver(
-    request: web.BaseRequest, reply: Reply, sleep: Callable[[float | None], Awaitable[None]]
-) -> web.StreamResponse:
+async def deliver(request: web.BaseRequest, reply: Reply, sleep: Sleep) -> web.StreamResponse:
     """Send ``reply``; a trickle waits with ``sleep``."""
-    match reply.delivery:
-        case "reset" | "close":
-            return _hang_up(request, reset=reply.delivery == "reset")
-        case "cut":
-            return await _send_half(request, reply)
-        case "trickle":
-            return await _send_slowly(request, reply, sleep)
-        case "huge":
-            return await _send_blanks(request, reply)
+    if reply.delivery in {"reset", "close"}:
+        return _hang_up(request, reset=reply.delivery == "reset")
+    send = _IN_PARTS.get(reply.delivery)
+    if send:
+        return await _send_in_parts(request, reply, send(reply, sleep))
     body, headers = reply.body, reply.headers
     if reply.delivery == "bomb":
         # Blanks before a JSON value are part of it, so a client that unpacks all finds a good answer.
@@ -51,46 +48,44 @@ def _hang_up(request: web.BaseRequest, *, reset: bool) -> web.StreamResponse:
     return web.Response()
 
 
-async def _begin(request: web.BaseRequest, reply: Reply, length: int) -> web.StreamResponse:
-    headers = {
-        **reply.headers,
-        "Content-Length": str(length),
-        "Content-Type": reply.content_type,
-    }
+async def _send_in_parts(
+    request: web.BaseRequest, reply: Reply, parts: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    headers = {**reply.headers, "Content-Type": reply.content_type}
+    if reply.delivery != "huge":
+        headers["Content-Length"] = str(len(reply.body))
     response = web.StreamResponse(status=reply.status, headers=headers)
-    await response.prepare(request)
-    return response
-
-
-async def _send_half(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    """Promise the whole body, send its first half, close."""
-    response = await _begin(request, reply, len(reply.body))
-    await response.write(reply.body[: len(reply.body) // 2])
-    if request.transport:
+    if reply.delivery == "huge":
+        response.enable_chunked_encoding()
+    # Clients are meant to go away in the middle.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        async for part in parts:
+            await response.write(part)
+    if reply.delivery == "cut" and request.transport:
         request.transport.close()
     return response
 
 
-async def _send_slowly(
-    request: web.BaseRequest, reply: Reply, sleep: Callable[[float | None], Awaitable[None]]
-) -> web.StreamResponse:
-    response = await _begin(request, reply, len(reply.body))
+async def _half(reply: Reply, sleep: Sleep) -> AsyncIterator[bytes]:
+    """Less than Content-Length promises."""
+    yield reply.body[: len(reply.body) // 2]
+
+
+async def _bytes_slowly(reply: Reply, sleep: Sleep) -> AsyncIterator[bytes]:
     for byte in range(len(reply.body)):
-        await response.write(reply.body[byte : byte + 1])
+        yield reply.body[byte : byte + 1]
         await sleep(_TRICKLE_S)
-    return response
 
 
-async def _send_blanks(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
+async def _blanks_first(reply: Reply, sleep: Sleep) -> AsyncIterator[bytes]:
     """In chunks, so that no Content-Length warns the client."""
-    headers = {**reply.headers, "Content-Type": reply.content_type}
-    response = web.StreamResponse(status=reply.status, headers=headers)
-    response.enable_chunked_encoding()
-    await response.prepare(request)
     for _ in range(reply.blank_mib):
-        await response.write(_MIB)
-    await response.write(reply.body)
-    return response
+        yield _MIB
+    yield reply.body
+
+
+_IN_PARTS = {"cut": _half, "trickle": _bytes_slowly, "huge": _blanks_first}
 
 
 def _packed(mib: int, body: bytes) -> bytes:
