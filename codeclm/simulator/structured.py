@@ -16,7 +16,13 @@ __all__ = ["as_json"]
 
 _ASIDES = ("reason", "explan", "thought", "comment", "rationale", "analysis")
 _ASIDE = "This follows from the text."
-_DEEPEST = 12
+_DEEPEST = 6
+_NAMES = {
+    "encode": ("use_case", "skills"),
+    "decode": ("instructions",),
+    "rubrics": ("rubrics", "actions"),
+    "judge": ("first", "second"),
+}
 
 
 @dataclass(slots=True)
@@ -32,8 +38,8 @@ def as_json(schema: Mapping[str, Any], kind: str, content: Sequence[str]) -> str
     """``content`` of an answer of ``kind`` as JSON that fits ``schema``; with an empty schema, an object."""
     left = _sorted_out(kind, content)
     if not _resolved(schema, schema):
-        fields = [*left.texts, *map(list, left.lists), *left.numbers]
-        return orjson.dumps({f"answer_{i}": value for i, value in enumerate(fields, 1)}).decode()
+        fields = (*left.texts, *map(list, left.lists), *left.numbers)
+        return orjson.dumps(dict(zip(_NAMES.get(kind, ("answer",)), fields, strict=False))).decode()
     return orjson.dumps(_Filler(schema, left).value(schema, "", 0)).decode()
 
 
@@ -61,8 +67,9 @@ class _Filler:
         schema = _resolved(schema, self._root)
         if "const" in schema:
             return schema["const"]
-        if schema.get("enum"):
-            return self._choice(schema["enum"])
+        allowed = _sequence(schema.get("enum"))
+        if allowed:
+            return self._choice(allowed)
         match schema.get("type"):
             case "object" if depth < _DEEPEST:
                 fields = _mapping(schema.get("properties")).items()
@@ -85,7 +92,7 @@ class _Filler:
             return [self.value(items, name, depth) for _ in range(len(self._left.numbers))]
         if items.get("type") != "object":
             listed = self._left.lists.popleft() if self._left.lists else [self._text(name)]
-            allowed = items.get("enum")
+            allowed = _sequence(items.get("enum"))
             return [entry for entry in listed if not allowed or entry in allowed]
         if self._left.numbers:
             return [self.value(items, name, depth) for _ in range(len(self._left.numbers))]
@@ -126,7 +133,7 @@ def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str
         elif isinstance(options, list):
             schema = next((_mapping(o) for o in options if _mapping(o).get("type") != "null"), {})
         elif isinstance(schema.get("type"), list):
-            kinds = [kind for kind in schema["type"] if kind != "null"]
+            kinds = [kind for kind in schema["type"] if isinstance(kind, str) and kind != "null"]
             schema = {**schema, "type": kinds[0] if kinds else "null"}
         else:
             break
@@ -144,3 +151,7 @@ def _is_aside(name: str) -> bool:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
