@@ -103,6 +103,19 @@ def test_a_share_may_be_planned_too() -> None:
     assert set(met("502=0.3@10s-20s", range(1000), 20.0)) == {None}
 
 
+def test_a_fault_comes_to_a_text() -> None:
+    """A poisoned prompt meets it each time, wherever in the messages the text stands; others never."""
+    faults = Faults.parse("context~a poisoned well, empty@2~sea")
+    well, sea = (
+        [{"role": "user", "content": f"Tell of {it}."}] for it in ("a poisoned well", "sea")
+    )
+    for number in range(1, 5):
+        assert faults.of_request(number, messages=well) == "context"
+        assert faults.of_request(number, messages=[*well, *sea]) == "context"
+        assert faults.of_request(number, messages=sea) == ("empty" if number > 1 else None)
+        assert faults.of_request(number) is None
+
+
 def test_a_parameter_that_is_not_sent_harms_nobody() -> None:
     """The fault goes by the fields of the request, and another may come in its place."""
     faults = Faults.parse("bad-parameter@1,bad-parameter:seed@1,500=1")

@@ -151,7 +151,8 @@ class Endpoint:
         return await self._admitted(turn, second)
 
     def _fault(self, call: ChatCall, second: float, reused: bool) -> FaultName:
-        name = self._options.faults.of_request(self._number, second, call.fields)
+        faults = self._options.faults
+        name = faults.of_request(self._number, second, call.fields, call.messages)
         if name is None or (name == "reset-reused" and not reused):
             return _NO_FAULT
         self.log.by_fault[name] += 1

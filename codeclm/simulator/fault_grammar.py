@@ -1,4 +1,4 @@
-"""How faults are written: NAME[:DETAIL][=SHARE][@WHEN], with commas between them."""
+"""How faults are written: NAME[:DETAIL][=SHARE][@WHEN][~TEXT], with commas between them."""
 
 from __future__ import annotations
 
@@ -45,25 +45,33 @@ class FaultName:
 
 @dataclass(frozen=True, slots=True)
 class WrittenFault:
-    """One fault of a list. ``when`` is first and end request number, start and end second."""
+    """One fault of a list. ``when`` is first and end request number, start and end second.
+
+    Neither ``when`` nor ``text`` stands where the fault is only a share of all requests.
+    """
 
     name: str
     share: float | None
     when: tuple[float, float, float, float] | None
+    text: str
 
 
 def read_faults(text: str) -> Iterator[WrittenFault]:
     """The faults of a list, one after the other. Raises UsageError."""
     for part in filter(None, (part.strip() for part in text.split(","))):
+        part, _, text = (piece.strip() for piece in part.partition("~"))
         head, at, when = part.partition("@")
         name, equals, share = (piece.strip() for piece in head.partition("="))
         FaultName.read(name)
-        if not equals and not at:
+        if not (equals or at or text):
             raise UsageError(
-                f"fault {name!r} needs a share between 0 and 1, like {name}=0.05, or @N, @As-Bs"
+                f"fault {name!r} needs a share between 0 and 1, like {name}=0.05, or @N, @As-Bs, ~TEXT"
             )
         yield WrittenFault(
-            name, _share(name, share) if equals else None, _when(name, when) if at else None
+            name,
+            _share(name, share) if equals else None,
+            _when(name, when) if at else None,
+            text,
         )
 
 

@@ -90,7 +90,8 @@ _HOW = """\
   NAME@N                every request from number N on
   NAME@N+K              K requests from number N on
   NAME@As-Bs, NAME@As   the requests from second A until B, or from A on (since the first request)
-  NAME=SHARE@WHEN       that share of those requests
+  NAME~TEXT             the requests with TEXT in their prompt
+  NAME=SHARE@WHEN~TEXT  that share of the requests that are both
   NAME:DETAIL...        more exactly, with one of the details in the list below; without, the first
-Where several fit, faults with @ come first, as they are written. Requests count once the limits let them in.
+Where several fit, faults with @ or ~ come first, as they are written. Requests count once the limits let them in.
 """

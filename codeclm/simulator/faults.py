@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Self
@@ -14,11 +14,13 @@ from codeclm.simulator.seeded import share_of
 
 __all__ = ["FAULTS", "Faults", "PlannedFault"]
 
+_ALWAYS: tuple[float, float, float, float] = (0, inf, 0.0, inf)
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedFault:
     """A fault that meets ``share`` of the requests from number ``first`` to before ``end``, or of those
-    that arrive from ``start_s`` to before ``end_s``."""
+    that arrive from ``start_s`` to before ``end_s``; where ``text`` is given, only if a message contains it."""
 
     name: str
     share: float = 1.0
@@ -26,10 +28,17 @@ class PlannedFault:
     end: float = inf
     start_s: float = 0.0
     end_s: float = inf
+    text: str = ""
 
-    def covers(self, number: int, second: float) -> bool:
+    def covers(
+        self, number: int, second: float, messages: Sequence[Mapping[str, str]] = ()
+    ) -> bool:
         """Whether the request is among those."""
-        return self.first <= number < self.end and self.start_s <= second < self.end_s
+        return (
+            self.first <= number < self.end
+            and self.start_s <= second < self.end_s
+            and (not self.text or any(self.text in message["content"] for message in messages))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +72,10 @@ class Faults:
         shares: dict[str, float] = {}
         planned = []
         for fault in read_faults(text):
-            if fault.when is not None:
+            if fault.when is not None or fault.text:
                 share = 1.0 if fault.share is None else fault.share
-                planned.append(PlannedFault(fault.name, share, *fault.when))
+                when = fault.when or _ALWAYS
+                planned.append(PlannedFault(fault.name, share, *when, fault.text))
             elif fault.name in shares:
                 raise UsageError(f"fault {fault.name!r} is given twice")
             elif fault.share is not None:
@@ -73,7 +83,11 @@ class Faults:
         return cls(tuple(shares.items()), seed, tuple(planned))
 
     def of_request(
-        self, number: int, second: float = 0.0, fields: Container[str] | None = None
+        self,
+        number: int,
+        second: float = 0.0,
+        fields: Container[str] | None = None,
+        messages: Sequence[Mapping[str, str]] = (),
     ) -> str | None:
         """The fault that request ``number``, arriving at ``second``, meets, or None.
 
@@ -82,7 +96,7 @@ class Faults:
         """
         for index, plan in enumerate(self.planned):
             if (
-                plan.covers(number, second)
+                plan.covers(number, second, messages)
                 and _can_hit(plan.name, fields)
                 and (plan.share >= 1 or share_of(self.seed, index, number) < plan.share)
             ):

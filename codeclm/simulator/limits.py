@@ -47,6 +47,9 @@ class Limits:
         self._input = _bucket(options.input_tokens, burst_s=options.rate_window_s)
         self._output = _bucket(options.output_tokens, burst_s=options.rate_window_s)
 
+        told = (self._window, self._rate, self._input, self._output)
+        self._is_told = any(limit is not None for limit in told)
+
     @property
     def counts_input(self) -> bool:
         """Whether there is a limit on input tokens."""
@@ -75,6 +78,8 @@ class Limits:
 
     def states(self, second: float) -> list[LimitState]:
         """The state of every limit that real servers tell about."""
+        if not self._is_told:
+            return []
         found = []
         if self._window:
             window = self._window
