@@ -142,6 +142,24 @@ async def test_faults_come_in_seconds_since_the_first_request() -> None:
     assert seconds == {0: {503: 1}, 10: {503: 1}, 20: {200: 1}, 30: {529: 1}, 40: {200: 1}}
 
 
+async def test_while_a_server_is_down_its_limits_are_too() -> None:
+    """Neither does a limit answer in its place, nor is anything taken from it."""
+    now = 0.0
+    faults = with_faults("outage:html502@10s-20s", requests_per_minute=1)
+    async with serving(faults, clock=lambda: now) as (server, client):
+        statuses = []
+        for second in (0, 1, 10, 11, 20, 60):
+            now = second
+            statuses.append(await status(server, client))
+    assert statuses == [200, 429, 502, 502, 429, 200]
+    assert server.log.by_fault == {"outage:html502": 2}
+
+
+async def status(server: SimulatorServer, client: aiohttp.ClientSession) -> int:
+    async with client.post(f"{server.base_url}/chat/completions", json=ASKED) as response:
+        return response.status
+
+
 async def connects(server: SimulatorServer) -> bool:
     """Whether a new connection is taken."""
     async with aiohttp.ClientSession() as client:

@@ -68,6 +68,7 @@ class Endpoint:
         self._options = options
         self._clock = clock
         self._wall_clock = wall_clock
+        self._downtimes = [plan for plan in options.faults.planned if plan.is_downtime]
         self._first_at: float | None = None
         self._number = 0
         self._too_many_said = 0
@@ -119,26 +120,17 @@ class Endpoint:
     async def _chat(
         self, dialect: Dialect, body: bytes, headers: Mapping[str, str], reused: bool
     ) -> Reply:
-        refusal = self._refuse_key(dialect, headers) or dialect.check_headers(headers)
-        if refusal:
-            return refusal
-        try:
-            call = dialect.read_call(body)
-        except BadRequest as bad:
-            return dialect.error(400, str(bad), param=bad.param, code=bad.code)
-        scope = self._scopes.get(call.model)
-        if scope is None:
-            message = (
-                f"The model {call.model[:100]!r} does not exist or you do not have access to it."
-            )
-            return dialect.error(404, message, param="model", code="model_not_found")
-        if call.schema is not None and self._options.response_format == "refuse":
-            return bad_parameter(dialect, "response_format")
+        call = self._checked(dialect, body, headers)
+        if isinstance(call, Reply):
+            return call
         self.log.by_model[call.model] += 1
         digest = body_digest(body) if self._options.record_calls else ""
         if digest:
             self.log.received[digest] += 1
-        second = self.second()
+        scope, second = self._scopes[call.model], self.second()
+        down = self._down(dialect, call, second) if self._downtimes else None
+        if down:
+            return down
         tokens = tokens_of(call.messages) if scope.limits.counts_input else 0
         short = scope.limits.admit(tokens, second)
         if short:
@@ -149,6 +141,33 @@ class Endpoint:
         fault = self._fault(call, second, reused)
         turn = _Turn(call, dialect, scope, self._number, fault, digest)
         return await self._admitted(turn, second)
+
+    def _down(self, dialect: Dialect, call: ChatCall, second: float) -> Reply | None:
+        for plan in self._downtimes:
+            if plan.covers(0, second):
+                self.log.by_fault[plan.name] += 1
+                return refusal_by_fault(FaultName.read(plan.name), dialect, call, self._number)
+        return None
+
+    def _checked(
+        self, dialect: Dialect, body: bytes, headers: Mapping[str, str]
+    ) -> ChatCall | Reply:
+        """The request, or why it can never be answered."""
+        refusal = self._refuse_key(dialect, headers) or dialect.check_headers(headers)
+        if refusal:
+            return refusal
+        try:
+            call = dialect.read_call(body)
+        except BadRequest as bad:
+            return dialect.error(400, str(bad), param=bad.param, code=bad.code)
+        if call.model not in self._scopes:
+            message = (
+                f"The model {call.model[:100]!r} does not exist or you do not have access to it."
+            )
+            return dialect.error(404, message, param="model", code="model_not_found")
+        if call.schema is not None and self._options.response_format == "refuse":
+            return bad_parameter(dialect, "response_format")
+        return call
 
     def _fault(self, call: ChatCall, second: float, reused: bool) -> FaultName:
         faults = self._options.faults

@@ -93,5 +93,6 @@ _HOW = """\
   NAME~TEXT             the requests with TEXT in their prompt
   NAME=SHARE@WHEN~TEXT  that share of the requests that are both
   NAME:DETAIL...        more exactly, with one of the details in the list below; without, the first
-Where several fit, faults with @ or ~ come first, as they are written. Requests count once the limits let them in.
+Where several fit, faults with @ or ~ come first, as they are written. Requests are numbered once
+the limits let them in; an outage, or loading, in seconds comes before any limit.
 """

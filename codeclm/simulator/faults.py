@@ -40,6 +40,12 @@ class PlannedFault:
             and (not self.text or any(self.text in message["content"] for message in messages))
         )
 
+    @property
+    def is_downtime(self) -> bool:
+        """Whether nothing of the server works meanwhile, not even its limits."""
+        by_seconds = (self.first, self.end, self.share, self.text) == (0, inf, 1, "")
+        return by_seconds and FaultName.read(self.name).kind in {"outage", "loading"}
+
 
 @dataclass(frozen=True, slots=True)
 class Faults:
