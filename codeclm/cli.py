@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from codeclm.console import (
     Progress,
     complain,
     execute,
-    on_signals,
     print_line,
     run_loop,
     view_for,
@@ -25,7 +23,7 @@ from codeclm.errors import CodecLMError, UsageError
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
-from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World, parse_duration
+from codeclm.simulate import simulate
 from codeclm.sources import Source
 from codeclm.stdin import SeedStream, spooled_stdin
 from codeclm.version import __version__
@@ -140,40 +138,7 @@ def demo(
     return run_loop(demonstrate())
 
 
-@app.command()
-def simulate(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for any free one.")] = 8400,
-    latency: Annotated[str, typer.Option(help="Mean time to an answer, like 50ms or 0.2s.")] = "0",
-    faults: Annotated[
-        str,
-        typer.Option(
-            help="Shares of calls, like 429=0.05,500=0.02,reset=0.01,timeout=0.01,malformed=0.01."
-        ),
-    ] = "",
-    requests_per_minute: Annotated[int | None, _flag("More are answered 429.")] = None,
-    max_in_flight: Annotated[int | None, _flag("More at once are answered 429.")] = None,
-    seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
-) -> int:
-    """Serve simulated models (sim-strong, sim-target, sim-judge) as an OpenAI-compatible server on loopback."""
-
-    options = ServerOptions(
-        latency_s=parse_duration(latency),
-        requests_per_minute=requests_per_minute,
-        max_in_flight=max_in_flight,
-        faults=Faults.parse(faults),
-    )
-
-    async def serve() -> int:
-        async with SimulatorServer(World(seed), options, port=port) as server:
-            print_line(
-                f"sim-strong, sim-target and sim-judge are at {server.base_url}; Ctrl-C stops"
-            )
-            stopped = asyncio.Event()
-            with on_signals(stopped.set):
-                await stopped.wait()
-        return 0
-
-    return run_loop(serve())
+app.command()(simulate)
 
 
 def main() -> None:

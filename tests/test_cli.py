@@ -91,6 +91,10 @@ BAD = [
     (("simulate", "--latency", "soon"), "soon"),
     (("simulate", "--port", "99999"), "--port"),
     (("simulate", "--faults", "4299=0.1"), "4299"),
+    (("simulate", "--rate-limit", "50@0"), "50/s@0"),
+    (("simulate", "--max-in-flight", "4@9"), "must be at second 0"),
+    (("simulate", "--retry-after", "never"), "never"),
+    (("simulate", "--response-format", "maybe"), "follow, ignore, refuse"),
 ]
 
 
@@ -113,6 +117,14 @@ def test_the_version_and_the_help(place: Path) -> None:
     text = codeclm("--help", cwd=place).stdout
     assert all(word in text for word in ("run", "demo", "simulate", "Exit codes"))
     assert codeclm("run", "--help", cwd=place).returncode == 0
+
+
+def test_the_faults_are_listed(place: Path) -> None:
+    """Asked for the list, the simulator prints it and serves nothing."""
+    ended = codeclm("simulate", "--faults", "list", cwd=place)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "  quota:openai|anthropic|gemini|openrouter\n" in ended.stdout
+    assert "@As-Bs" in ended.stdout
 
 
 def simulated(base_url: str) -> tuple[str, ...]:

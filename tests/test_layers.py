@@ -27,7 +27,7 @@ LAYERS = [
     {"plan"},
     {"session", "synthesis"},
     {"run"},
-    {"console", "demo"},
+    {"console", "demo", "simulate"},
     {"cli", "__init__"},
     {"__main__"},
 ]
@@ -42,7 +42,7 @@ THIRD_PARTY = {
     "orjson": {"llm", "simulator", "lines.py"},
     "pydantic": {"settings.py"},
     "rich": {"progress.py", "console.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli.py", "simulate.py"},
     "uvloop": {"console.py"},
     "yaml": {"settings.py"},
 }

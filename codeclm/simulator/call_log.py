@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from codeclm.simulator.world import Answer
+from codeclm.simulator.timeline import Timeline
 
 __all__ = ["CallLog", "body_digest"]
 
 
 @dataclass(slots=True)
 class CallLog:
-    """Counters of chat completion requests since the server started.
+    """Counters of chat requests since the server started; ``timeline`` has them by the second.
 
-    ``answered`` are those whose complete answer was handed to the connection; ``abandoned`` those whose
-    client went away first. ``received`` and ``paid`` count equal request bodies by digest (all, and the
-    answered ones); they stay empty unless the server records calls.
+    ``answered`` are those whose complete answer, with something in it to use, was handed to the connection;
+    ``abandoned`` those whose client went away first. ``received`` and ``paid`` count equal request bodies by
+    digest (all, and the answered ones); they stay empty unless the server records calls. Preflight calls are
+    never among the paid: every session asks them again on purpose.
     """
 
     requests: int = 0
@@ -34,14 +35,15 @@ class CallLog:
     by_fault: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
+    timeline: Timeline = field(default_factory=Timeline)
 
-    def count_answer(self, answer: Answer, digest: str) -> None:
+    def count_answer(self, kind: str, input_tokens: int, output_tokens: int, digest: str) -> None:
         """Count an answer given in full; ``digest`` identifies its request, or is empty."""
         self.answered += 1
-        self.input_tokens += answer.input_tokens
-        self.output_tokens += answer.output_tokens
-        self.by_kind[answer.kind] += 1
-        if digest:
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.by_kind[kind] += 1
+        if digest and kind != "preflight":
             self.paid[digest] += 1
 
     @property
@@ -65,6 +67,7 @@ class CallLog:
             "by_fault": dict(self.by_fault),
             "recorded": self.received.total(),
             "paid_again": self.paid_again,
+            "seconds": [second.as_dict() for second in self.timeline],
         }
 
 

@@ -12,11 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = [
+    "PREFLIGHT",
     "Check",
     "Decode",
     "Encode",
     "Improve",
     "Judge",
+    "Preflight",
     "Request",
     "Respond",
     "Rubrics",
@@ -84,7 +86,15 @@ class Respond:
     instruction: str
 
 
-Request = Encode | Check | Decode | Rubrics | Improve | Judge | Respond
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Asks for a sign of life: the whole prompt is PREFLIGHT."""
+
+
+Request = Preflight | Encode | Check | Decode | Rubrics | Improve | Judge | Respond
+
+PREFLIGHT = "Reply with OK."
+"""What sessions ask first, to see whether a model answers at all."""
 
 # The instruction follows the last demonstration: a skills line, an empty line, the label.
 _AFTER_DEMONSTRATIONS = re.compile(r"\nSkills: [^\n]*\n\nInstruction: ")
@@ -174,6 +184,8 @@ _READERS: dict[str, Callable[[str], Request | None]] = {
 
 def read_prompt(prompt: str) -> Request:
     """What ``prompt`` asks for, read from its text alone."""
+    if prompt == PREFLIGHT:
+        return Preflight()
     for opening, read in _READERS.items():
         if prompt.startswith(opening):
             return read(prompt) or Respond(prompt.strip())

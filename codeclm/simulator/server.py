@@ -1,32 +1,42 @@
-"""The simulated world behind a real OpenAI-compatible HTTP server on the loopback interface."""
+"""The simulated world behind a real HTTP server on the loopback interface, in the APIs of two providers."""
 
 from __future__ import annotations
 
-import socket
-import struct
+import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import suppress
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+from weakref import WeakSet
 
 from aiohttp import web
 
 from codeclm.errors import UsageError
-from codeclm.simulator import wire
+from codeclm.simulator.anthropic_wire import AnthropicWire
 from codeclm.simulator.call_log import CallLog
+from codeclm.simulator.delivery import deliver
+from codeclm.simulator.dialect import Dialect
 from codeclm.simulator.endpoint import Endpoint
+from codeclm.simulator.listener import Listener
+from codeclm.simulator.openai_wire import OpenAIWire
 from codeclm.simulator.options import ServerOptions
-from codeclm.simulator.wire import Reply
+from codeclm.simulator.reply import Reply, json_reply
 from codeclm.simulator.world import World
 
 __all__ = ["ServerOptions", "SimulatorServer"]
 
-_BACKLOG = 4096
 _SHUTDOWN_TIMEOUT_S = 1.0
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+_LOOK_EVERY_S = 0.01
 
-_Route = tuple[str, Callable[[web.BaseRequest], Awaitable[Reply]]]
+OPENAI = OpenAIWire()
+ANTHROPIC = AnthropicWire()
+_CHATS: dict[str, Dialect] = {
+    "/chat/completions": OPENAI,
+    "/messages": ANTHROPIC,
+}
+_PAGES = frozenset({"/models", "/health", "/stats"})
 
 
 class SimulatorServer:
@@ -48,18 +58,15 @@ class SimulatorServer:
     ) -> None:
         if not _is_loopback(host):
             raise UsageError(f"the simulator serves loopback addresses only, not {host!r}")
-        self._endpoint = Endpoint(world, options or ServerOptions(), clock, wall_clock)
+        options = options or ServerOptions()
+        self._endpoint = Endpoint(world, options, clock, wall_clock)
         self._host = "127.0.0.1" if host == "localhost" else host
         self._port = port
         self._runner: web.ServerRunner | None = None
-        self._routes: dict[str, _Route] = {
-            "/v1/chat/completions": ("POST", self._chat),
-            "/chat/completions": ("POST", self._chat),
-            "/v1/models": ("GET", self._models),
-            "/models": ("GET", self._models),
-            "/health": ("GET", self._health),
-            "/stats": ("GET", self._stats),
-        }
+        self._outages = options.faults.windows("outage:refuse")
+        self._watch = asyncio.TaskGroup()
+        self._watching: asyncio.Task[None] | None = None
+        self._used: WeakSet[Any] = WeakSet()
 
     @property
     def log(self) -> CallLog:
@@ -76,15 +83,16 @@ class SimulatorServer:
         server = web.Server(self._handle, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
         await runner.setup()
-        site = web.TCPSite(runner, self._host, self._port, backlog=_BACKLOG)
+        listener = Listener(runner, self._host, self._port)
         try:
-            await site.start()
-        except OSError as error:
+            await listener.open()
+        except UsageError:
             await runner.cleanup()
-            reason = error.strerror or "address in use"
-            raise UsageError(f"cannot serve on {self._host}:{self._port}: {reason}") from error
-        self._port = runner.addresses[0][1]
-        self._runner = runner
+            raise
+        self._port, self._runner = listener.port, runner
+        if self._outages:
+            await self._watch.__aenter__()
+            self._watching = self._watch.create_task(self._keep_outages(listener), name="outages")
         return self
 
     async def __aexit__(
@@ -94,66 +102,56 @@ class SimulatorServer:
         traceback: TracebackType | None,
     ) -> None:
         self._endpoint.close()
+        if self._watching:
+            self._watching.cancel()
+            await self._watch.__aexit__(None, None, None)
         if self._runner:
             await self._runner.cleanup()
 
+    async def _keep_outages(self, listener: Listener) -> None:
+        """Listen except in outages. It looks again and again, as nobody tells when the clock goes on."""
+        while True:
+            second = self._endpoint.second()
+            if self._endpoint.is_started and any(a <= second < b for a, b in self._outages):
+                await listener.close()
+            else:
+                with suppress(UsageError):
+                    await listener.open()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        try:
-            reply = await self._route(request)
-        except web.HTTPRequestEntityTooLarge:
-            reply = wire.error(413, "The body of your request is too large.")
-        if reply.delivery == "reset":
-            return _reset(request)
-        if reply.delivery == "cut":
-            return await _send_half(request, reply)
-        return web.Response(
-            status=reply.status,
-            body=reply.body,
-            content_type=reply.content_type,
-            headers=reply.headers,
-        )
+        return await deliver(request, await self._route(request), self._endpoint.sleep)
 
     async def _route(self, request: web.BaseRequest) -> Reply:
-        method, answer = self._routes.get(request.path, ("", None))
-        if answer is None:
-            return wire.error(404, f"Invalid URL ({request.method} {request.path[:200]})")
+        path = request.path.removeprefix("/v1")
+        dialect = _CHATS.get(path)
+        method = "POST" if dialect else "GET"
+        if dialect is None and path not in _PAGES:
+            return OPENAI.error(404, f"Invalid URL ({request.method} {request.path[:200]})")
         if request.method != method:
             message = f"Not allowed to {request.method} on {request.path}"
-            return wire.error(405, message, headers={"Allow": method})
-        return await answer(request)
+            return OPENAI.error(405, message, headers={"Allow": method})
+        if dialect:
+            return await self._chat(request, dialect)
+        if path == "/models":
+            asked_by = ANTHROPIC if "x-api-key" in request.headers else OPENAI
+            return self._endpoint.models(asked_by, request.headers)
+        return json_reply({"status": "ok"} if path == "/health" else self.log.as_dict())
 
-    async def _chat(self, request: web.BaseRequest) -> Reply:
-        return await self._endpoint.chat(await request.read(), request.headers.get("Authorization"))
+    async def _chat(self, request: web.BaseRequest, dialect: Dialect) -> Reply:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            return dialect.error(413, "The body of your request is too large.")
+        reused = self._mark_used(request.transport)
+        return await self._endpoint.chat(dialect, body, request.headers, reused=reused)
 
-    async def _models(self, request: web.BaseRequest) -> Reply:
-        return self._endpoint.models(request.headers.get("Authorization"))
-
-    async def _health(self, request: web.BaseRequest) -> Reply:
-        return wire.json_reply({"status": "ok"})
-
-    async def _stats(self, request: web.BaseRequest) -> Reply:
-        return wire.json_reply(self.log.as_dict())
-
-
-def _reset(request: web.BaseRequest) -> web.StreamResponse:
-    """Close the connection so that the client's kernel reports a reset."""
-    if request.transport:
-        connection = request.transport.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        request.transport.abort()
-    return web.Response()
-
-
-async def _send_half(request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
-    """Promise the whole body, send its first half, close."""
-    headers = {"Content-Length": str(len(reply.body)), "Content-Type": reply.content_type}
-    response = web.StreamResponse(status=reply.status, headers=headers)
-    await response.prepare(request)
-    await response.write(reply.body[: len(reply.body) // 2])
-    if request.transport:
-        request.transport.close()
-    return response
+    def _mark_used(self, connection: object) -> bool:
+        """Whether the connection was used before."""
+        known = connection in self._used
+        if connection is not None and not known:
+            self._used.add(connection)
+        return known
 
 
 def _is_loopback(host: str) -> bool:

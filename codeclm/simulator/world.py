@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from codeclm.errors import UsageError
 from codeclm.simulator import layouts, writer
@@ -22,6 +23,7 @@ from codeclm.simulator.reader import (
     Encode,
     Improve,
     Judge,
+    Preflight,
     Request,
     Respond,
     Rubrics,
@@ -30,10 +32,11 @@ from codeclm.simulator.reader import (
 from codeclm.simulator.responder import BEST, WORST, quality_of, respond
 from codeclm.simulator.seeded import seeded
 from codeclm.simulator.skills import STRONG_SUITS, WEAK_SKILLS
+from codeclm.simulator.structured import as_json
 from codeclm.simulator.use_cases import USE_CASES
 from codeclm.simulator.words import words
 
-__all__ = ["Answer", "UnknownModel", "World"]
+__all__ = ["Answer", "UnknownModel", "World", "tokens_of"]
 
 CHARS_PER_TOKEN = 4
 _CODING_SKILLS = frozenset(USE_CASES["code generation"].skills)
@@ -129,11 +132,13 @@ class World:
         temperature: float = 1.0,
         seed: int | None = None,
         max_tokens: int | None = None,
+        schema: Mapping[str, Any] | None = None,
     ) -> Answer:
         """What ``model`` says to ``messages`` (each with "role" and "content"); raises UnknownModel.
 
         A function of the arguments and the world's seed where ``seed`` is given or ``temperature`` is 0;
-        otherwise every call is another sample.
+        otherwise every call is another sample. With a ``schema`` the same content is said in JSON that fits it,
+        except where the answer is unreadable.
         """
         profile = self.profile(model)
         draw = "" if seed is not None or temperature == 0 else self._draws.getrandbits(64)
@@ -141,16 +146,20 @@ class World:
         rng = seeded(self.seed, model, temperature == 0, seed, draw, *said)
         request = read_prompt(_last_user_message(messages))
         text, content = self._write(request, profile, rng)
+        kind = type(request).__name__.lower()
+        if schema is not None and content:
+            text = as_json(schema, kind, content)
         finish_reason = "stop"
         if max_tokens is not None and len(text) > max_tokens * CHARS_PER_TOKEN:
             text, finish_reason = text[: max_tokens * CHARS_PER_TOKEN], "length"
         input_tokens = _tokens(sum(map(len, said[1::2])))
-        kind = type(request).__name__.lower()
         return Answer(text, finish_reason, input_tokens, _tokens(len(text)), kind, content)
 
     def _write(
         self, request: Request, profile: ModelProfile, rng: Random
     ) -> tuple[str, tuple[str, ...]]:
+        if isinstance(request, Preflight):
+            return "OK.", ("OK.",)
         if isinstance(request, Respond):
             text = self._respond(request, profile, rng)
             return text, (text,)
@@ -214,6 +223,11 @@ def _last_user_message(messages: Sequence[Mapping[str, str]]) -> str:
         if message["role"] == "user":
             return message["content"]
     return messages[-1]["content"] if messages else ""
+
+
+def tokens_of(messages: Sequence[Mapping[str, str]]) -> int:
+    """How many input tokens ``messages`` are."""
+    return _tokens(sum(len(message["content"]) for message in messages))
 
 
 def _tokens(chars: int) -> int:
