@@ -20,7 +20,7 @@ LAYERS = [
     {"parsing"},
     {"stages"},
     {"methods"},
-    {"lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
+    {"disk", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
     {"stdin"},
     {"sources"},
     {"sink", "assembly"},
