@@ -28,6 +28,7 @@ LAYERS = [
     {"session", "synthesis"},
     {"run"},
     {"console", "demo"},
+    {"cache_cli"},
     {"cli", "__init__"},
     {"__main__"},
 ]
@@ -42,7 +43,7 @@ THIRD_PARTY = {
     "orjson": {"llm", "simulator", "lines.py"},
     "pydantic": {"settings.py"},
     "rich": {"progress.py", "console.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli.py", "cache_cli.py"},
     "uvloop": {"console.py"},
     "yaml": {"settings.py"},
 }

@@ -13,10 +13,10 @@ from codeclm.llm.seal import BadRow
 
 __all__ = [
     "DATABASE",
+    "LEGIBLE",
     "MARK",
     "NAMES",
     "PARTS",
-    "RAW",
     "SETTINGS",
     "TROUBLE",
     "RawCache",
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 DATABASE = "cache.db"
-RAW = MODE_RAW
 NO_LIMIT = 2**62
 SETTINGS = {
     "cull_limit": 0,
@@ -67,6 +66,14 @@ ON CONFLICT (key, raw) DO UPDATE SET
     expire_time = NULL, tag = NULL, size = 0, filename = NULL,
     mode = excluded.mode, value = excluded.value
 """
+_OURS = (
+    "raw = 1 AND mode = 1 AND filename IS NULL AND typeof(key) = 'text' AND typeof(value) = 'blob'"
+)
+LEGIBLE = (
+    f"rowid, CASE WHEN {_OURS} THEN CAST(key AS BLOB) END, CASE WHEN {_OURS} THEN value END,"
+    " CASE WHEN typeof(store_time) IN ('integer', 'real') THEN store_time ELSE 0 END"
+)
+"""Columns that any row can be read by: number, key (bytes) and value, both NULL where it is none of ours, and time."""
 # The last ones are what diskcache and sqlite3 raise over names, numbers and settings that are rubbish.
 TROUBLE = (
     sqlite3.Error,

@@ -6,14 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
-from codeclm.llm.rawcache import RAW, TROUBLE
+from codeclm.llm.rawcache import LEGIBLE, TROUBLE
 from codeclm.llm.seal import BadRow, unseal
 
 __all__ = ["legible_rows"]
 
-COLUMNS = "rowid, key, mode, filename, value, store_time"
+SELECT = f"SELECT {LEGIBLE} FROM Cache"  # noqa: S608
 
 
 def legible_rows(path: Path) -> Iterator[tuple[str, bytes, float]]:
@@ -27,19 +26,18 @@ def legible_rows(path: Path) -> Iterator[tuple[str, bytes, float]]:
             return
         reached = -(2**63)
         with suppress(*TROUBLE):
-            for row in connection.execute(f"SELECT {COLUMNS} FROM Cache ORDER BY rowid"):  # noqa: S608
-                reached = row[0]
-                yield from _legible(row)
+            for number, *rest in connection.execute(f"{SELECT} ORDER BY rowid"):
+                reached = number
+                yield from _legible(*rest)
             return
-        for row in connection.execute(f"SELECT {COLUMNS} FROM Cache ORDER BY rowid DESC"):  # noqa: S608
-            if row[0] <= reached:
+        for number, *rest in connection.execute(f"{SELECT} ORDER BY rowid DESC"):
+            if number <= reached:
                 return
-            yield from _legible(row)
+            yield from _legible(*rest)
 
 
-def _legible(row: tuple[Any, ...]) -> Iterator[tuple[str, bytes, float]]:
-    _, key, mode, filename, value, created = row
-    if mode != RAW or filename is not None or type(key) is not str or type(value) is not bytes:
-        return
-    with suppress(BadRow, ValueError):
-        yield key, unseal(key, value, old=True), float(created or 0)
+def _legible(key: bytes | None, value: bytes, created: float) -> Iterator[tuple[str, bytes, float]]:
+    if key is not None:
+        with suppress(BadRow, ValueError):
+            name = key.decode()
+            yield name, unseal(name, value, old=True), created

@@ -16,7 +16,7 @@ from codeclm.llm.rawcache import DATABASE, SETTINGS, TROUBLE, RawCache, RawDisk
 from codeclm.llm.rescue import legible_rows
 from codeclm.llm.seal import BadRow, seal, unseal
 
-__all__ = ["BUSY_S", "FILES", "Job", "KeptRow", "Outcome", "Shelf", "Trouble"]
+__all__ = ["AT_ONCE", "BUSY_S", "FILES", "Job", "KeptRow", "Outcome", "Shelf", "Trouble"]
 
 FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 BUSY_S = 5
