@@ -9,8 +9,8 @@ import sqlite3
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -24,20 +24,10 @@ from codeclm.llm.rawcache import RawDisk
 from codeclm.llm.seal import BadRow, seal, seal_of_old
 from codeclm.llm.shelf import Shelf, Trouble
 from codeclm.llm.store import AnswerStore, MemoryStore
+from tests.poison import KEY, OTHER, Canary, database, poisons
 from tests.virtual_time import outcome, settled
 
 pytestmark = pytest.mark.anyio
-
-KEY = "k" * 64
-OTHER = "o" * 64
-
-
-@contextmanager
-def database(directory: Path) -> Iterator[sqlite3.Connection]:
-    """The database of a closed store, as an attacker or a bad disk would change it."""
-    with closing(sqlite3.connect(directory / "cache.db")) as connection:
-        yield connection
-        connection.commit()
 
 
 async def filled(directory: Path, *keys: str) -> None:
@@ -305,48 +295,6 @@ async def test_stored_settings_do_not_count(tmp_path: Path) -> None:
     async with AnswerStore(tmp_path / "cache") as store:
         for key in (KEY, *(f"{n:064}" for n in range(50))):
             assert await store.get(key) == b"value of " + key.encode()
-
-
-class Canary:
-    """Unpickling it writes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (open, (str(self.path), "w"))
-
-
-def poisons(trap: Path, outside: Path) -> dict[str, tuple[str, Sequence[object]]]:
-    code = pickle.dumps(Canary(trap))
-    return {
-        "a pickle": ("UPDATE Cache SET mode = 4, value = ?", [code]),
-        "a raw pickle": ("UPDATE Cache SET value = ?", [code]),
-        "a pickled file": ("UPDATE Cache SET mode = 4, value = NULL, filename = ?", [str(trap)]),
-        "a binary file": ("UPDATE Cache SET mode = 2, value = NULL, filename = ?", [str(outside)]),
-        "a text file": ("UPDATE Cache SET mode = 3, value = NULL, filename = ?", [str(outside)]),
-        "traversal": (
-            "UPDATE Cache SET mode = 2, value = NULL, filename = ?",
-            [f"../{outside.name}"],
-        ),
-        "a name beside the value": ("UPDATE Cache SET filename = ?", [str(outside)]),
-        "no mode": ("UPDATE Cache SET mode = NULL", []),
-        "an odd mode": ("UPDATE Cache SET mode = 'raw'", []),
-        "text": ("UPDATE Cache SET value = 'text'", []),
-        "a number": ("UPDATE Cache SET value = 5", []),
-        "nothing": ("UPDATE Cache SET value = NULL", []),
-        "empty": ("UPDATE Cache SET value = x''", []),
-        "short": ("UPDATE Cache SET value = x'0011'", []),
-        "a flipped bit": (
-            "UPDATE Cache SET value = ?",
-            [flip(seal(KEY, b"value of " + KEY.encode()))],
-        ),
-        "another's answer": ("UPDATE Cache SET value = ?", [seal(OTHER, b"stolen")]),
-    }
-
-
-def flip(value: bytes) -> bytes:
-    return value[:-1] + bytes([value[-1] ^ 1])
 
 
 @pytest.mark.parametrize("name", list(poisons(Path("x"), Path("y"))))
