@@ -40,20 +40,26 @@ class RunDirectory:
             self._lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written ({error.strerror})") from None
+        self._take()
+        if self._made:
+            with suppress(OSError):  # a parent that may not be read
+                self._disk.sync_directory(self.path.parent)
+        self._sign(f"pid {os.getpid()} on {socket.gethostname()}\n")
+        return self
+
+    def _take(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.pread(self._lock, 200, 0).decode("utf-8", "replace").strip()
             os.close(self._lock)
             raise UsageError(
                 f"{self.path}: another run is using it ({holder or 'unknown process'}); "
                 "wait for it, or give another -o"
             ) from None
-        if self._made:
-            with suppress(OSError):  # a parent that may not be read
-                self._disk.sync_directory(self.path.parent)
-        self._sign(f"pid {os.getpid()} on {socket.gethostname()}\n")
-        return self
+        except OSError as error:
+            os.close(self._lock)
+            raise UsageError(f"{self.path}: cannot be locked ({error.strerror})") from None
 
     def __exit__(self, *_: object) -> None:
         if not (self.path / "settings.json").exists():  # refused before anything was done

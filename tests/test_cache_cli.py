@@ -161,7 +161,7 @@ def test_prune(cache: Path) -> None:
     assert said.startswith("8 of 200 answers deleted, ")
     assert (cache / "cache.db").stat().st_size < size - 300_000
     assert set(contents(cache)) == {key(n) for n in range(7, 200) if n != 100}
-    assert inspect(cache / "cache.db") == 1
+    assert inspect(cache / "cache.db", 1) == 1
     for wrong in ((), ("--older-than", "soon")):
         assert codeclm("prune", cache, *wrong)[0] == 2
 

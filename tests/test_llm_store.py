@@ -412,6 +412,16 @@ async def test_a_locked_database_is_soft(tmp_path: Path) -> None:
     assert events == [CacheTrouble("an answer could not be kept: database is locked")]
 
 
+async def test_a_database_that_another_program_locks_is_refused(tmp_path: Path) -> None:
+    """In one line, when it was waited for as long as was said, and not a minute later."""
+    await filled(tmp_path / "cache", KEY)
+    with closing(sqlite3.connect(tmp_path / "cache" / "cache.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UsageError, match="is in use by another program: database is locked"):
+            await AnswerStore(tmp_path / "cache", busy_s=0.01).__aenter__()
+    await filled(tmp_path / "cache", OTHER)
+
+
 CHILD = """
 import asyncio, sys
 from pathlib import Path

@@ -74,12 +74,17 @@ class HeldDirectory:
         if sys.platform != "win32":
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 holder = os.read(self._lock, 20).decode("ascii", "replace").strip() or "unknown"
                 self.release()
                 raise UsageError(
                     f"the cache {self.path} is in use by another run (process {holder}); "
                     "wait for it, stop it, or choose another cache directory"
+                ) from None
+            except OSError as error:
+                self.release()
+                raise UsageError(
+                    f"the cache {self.path} cannot be locked: {error.strerror}"
                 ) from None
         with suppress(OSError):  # a full disk: the lock holds all the same
             os.ftruncate(self._lock, 0)

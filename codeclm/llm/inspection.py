@@ -16,6 +16,7 @@ __all__ = ["FORMAT", "Broken", "cause", "inspect", "is_damage", "translate"]
 
 FORMAT = 1
 """Kept as the database's ``user_version``; 0 are databases that hold rows in the old form."""
+NEVER_REACHED = 255
 APPLICATION = 0x434C4D43
 """Kept as its ``application_id``, so that a damaged cache is still known as ours."""
 
@@ -40,43 +41,47 @@ class Broken(UsageError):
         self.rows = rows
 
 
-def inspect(path: Path) -> int:
+def inspect(path: Path, busy_s: float) -> int:
     """The format of the database at ``path``, which is marked as ours where it is empty.
 
-    Raises Broken, Unusable where this program cannot read the format, and UsageError for the database of another
-    program: that one is not touched.
+    A foreign lock on it is waited for so long. Raises Broken, Unusable where this program cannot read the format, and
+    UsageError for the database of another program: that one is not touched.
     """
-    with suppress(*TROUBLE):  # a first look that changes no byte, past a log that was left
-        _look(path, f"{path.resolve().as_uri()}?immutable=1", mark=False)
-    return _look(path, f"{path.resolve().as_uri()}?mode=rw", mark=True)
+    uri = path.resolve().as_uri()
+    with suppress(*TROUBLE), closing(sqlite3.connect(f"{uri}?immutable=1", uri=True)) as connection:
+        _judge(path, connection)  # a first look that changes no byte, past a log that was left
+    with closing(sqlite3.connect(f"{uri}?mode=rw", busy_s, uri=True)) as connection:
+        empty, version = _judge(path, connection)
+        connection.execute("BEGIN IMMEDIATE")  # diskcache would wait a minute for a foreign lock
+        connection.rollback()
+        if not empty:
+            return version
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {FORMAT}")
+        return FORMAT
 
 
-def _look(path: Path, uri: str, *, mark: bool) -> int:
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
-        parts = set(connection.execute("SELECT type, name FROM sqlite_master"))
-        names = set()
-        if ("table", "Settings") in parts:
-            names = {name for (name,) in connection.execute("SELECT key FROM Settings")}
-        ((application,),) = connection.execute("PRAGMA application_id")
-        ((version,),) = connection.execute("PRAGMA user_version")
-        if parts and application != APPLICATION and MARK not in names:
-            raise UsageError(
-                f"{path} is not a cache of this program: choose another cache directory"
-            )
-        if parts - PARTS or names - NAMES:
-            raise Broken("there are parts in it that are not ours", rows=False)
-        ((pages,),) = connection.execute("PRAGMA page_count")
-        if not parts and pages > 1:
-            raise Broken("its table of contents is lost", rows=False)
-        if version not in range(FORMAT + 1):
-            raise Unusable(
-                f"{path} is a cache of another version of this program (format {version})"
-            )
-        if mark and not parts:
-            connection.execute(f"PRAGMA application_id = {APPLICATION}")
-            connection.execute(f"PRAGMA user_version = {FORMAT}")
-            return FORMAT
-        return int(version)
+def _judge(path: Path, connection: sqlite3.Connection) -> tuple[bool, int]:
+    """Whether there is nothing in the database, and its format."""
+    parts = set(connection.execute("SELECT type, name FROM sqlite_master"))
+    names = set()
+    if ("table", "Settings") in parts:
+        names = {name for (name,) in connection.execute("SELECT key FROM Settings")}
+    application, version, pages = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("application_id", "user_version", "page_count")
+    )
+    if parts and application != APPLICATION and MARK not in names:
+        raise UsageError(f"{path} is not a cache of this program: choose another cache directory")
+    if parts - PARTS or names - NAMES:
+        raise Broken("there are parts in it that are not ours", rows=False)
+    if not parts and pages > 1:
+        raise Broken("its table of contents is lost", rows=False)
+    if not 0 <= version <= NEVER_REACHED:
+        raise Broken("its format has no meaning")
+    if version > FORMAT:
+        raise Unusable(f"{path} is a cache of another version of this program (format {version})")
+    return not parts, version
 
 
 def translate(path: Path, error: BaseException) -> UsageError:

@@ -103,18 +103,15 @@ class Shelf:
         """
         with suppress(AttributeError, *TROUBLE):  # there may be no connection yet
             self.cache.close()
+        what = f"{self.path} was damaged ({reason})"
         try:
             aside = self._held.set_aside()
+            what += f" and is set aside as {aside}"
             self._connect()
             kept = self._rescue(self.path.with_name(aside)) if rows else 0
         except TROUBLE as error:
-            raise Unusable(f"the cache {self.path} cannot be begun anew: {cause(error)}") from None
-        self._tell(
-            Trouble(
-                f"{self.path} was damaged ({reason}) and is set aside as {aside}; "
-                f"{kept:,} of its answers could be kept"
-            )
-        )
+            raise Unusable(f"{what}; a new one cannot be begun: {cause(error)}") from None
+        self._tell(Trouble(f"{what}; {kept:,} of its answers could be kept"))
 
     def _open(self, *, mend: bool) -> None:
         with self._named():
@@ -128,7 +125,7 @@ class Shelf:
 
     def _connect(self) -> None:
         self._held.create_private(DATABASE)
-        self._old = inspect(self.path) == 0
+        self._old = inspect(self.path, self._busy_s) == 0
         self.cache = RawCache(str(self.path.parent), self._busy_s, RawDisk, **SETTINGS)
         self.cache.slim()
 

@@ -20,6 +20,8 @@ import pytest
 from codeclm.errors import UsageError
 from codeclm.llm.cache import encode
 from codeclm.llm.chat import Completion, Usage
+from codeclm.llm.directory import Unusable
+from codeclm.llm.patient import PatientShelf
 from codeclm.llm.seal import seal
 from codeclm.llm.shelf import Shelf, Trouble
 from codeclm.llm.store import AnswerStore
@@ -67,7 +69,7 @@ class Harm:
     """What came of opening and using damaged caches."""
 
     def __init__(self) -> None:
-        self.tried = self.wrong = self.crashes = self.stopped = self.served = 0
+        self.tried = self.served = self.wrong = self.crashes = self.without = self.stopped = 0
         self.reasons: list[str] = []
 
     def use(self, directory: Path) -> None:
@@ -81,6 +83,8 @@ class Harm:
                     self.wrong += isinstance(value, bytes) and value != answer(key)
                 shelf.serve([(KEY, answer(KEY))])
                 self.wrong += shelf.serve([(KEY, None)])[0] not in (answer(KEY), None)
+        except Unusable:
+            self.without += 1
         except UsageError as error:
             self.stopped += 1
             self.reasons.append(str(error))
@@ -90,6 +94,9 @@ class Harm:
 
     def measure(self, what: str, measure: Measure) -> None:
         measure("F18", f"{what}: tried", self.tried, "", met=True)
+        right = f"{self.served / self.tried / len(KEYS):.1%}"
+        measure("F18", f"{what}: answers still served", right, "", met=True)
+        measure("F18", f"{what}: runs without the cache", self.without, "", met=True)
         measure("F18", f"{what}: wrong answers served", self.wrong, "0", met=self.wrong == 0)
         measure("F18", f"{what}: crashes", self.crashes, "0", met=self.crashes == 0)
         measure("F18", f"{what}: runs stopped", self.stopped, "0", met=self.stopped == 0)
@@ -159,14 +166,11 @@ def test_f18_poison(tmp_path: Path, measure: Measure) -> None:
         shutil.copytree(tmp_path / "good", directory)
         with database(directory) as connection:
             connection.execute(statement, values)
-        if "user_version" in statement:
-            with pytest.raises(UsageError, match="another version"):
-                Shelf(directory)
-        else:
-            harm.use(directory)
+        harm.use(directory)
         shutil.rmtree(directory)
     ran = int(trap.exists())
     outside_read = OPENED.total()
+    assert harm.without == 1  # the other version
     harm.measure("poison", measure)
     measure("F18", "code executions", ran, "0", met=ran == 0)
     measure("F18", "reads outside of the directory", outside_read, "0", met=outside_read == 0)
@@ -326,6 +330,30 @@ class TestF17:
                 disk.resize("4m")
                 await store.put(KEYS[2], b"after" * 1000)
                 assert await store.get(KEYS[2]) == b"after" * 1000
+
+
+def test_f17_damage_on_a_full_disk(tmp_path: Path) -> None:
+    """The damaged database is kept under another name; the run does without until there is room for a new one."""
+    told: list[Trouble] = []
+    now = [0.0]
+    with small_disk(tmp_path / "disk", "600k") as disk:
+        directory = disk.path / "cache"
+        with closing(Shelf(directory)) as shelf:
+            shelf.serve([(key, answer(key)) for key in KEYS])
+        damaged = (directory / "cache.db").read_bytes()[:40_000]
+        (directory / "cache.db").write_bytes(damaged)
+        filler = disk.fill()
+        opening = PatientShelf(
+            lambda: Shelf(directory, tell=told.append), told.append, lambda: now[0]
+        )
+        with closing(opening) as patient:
+            assert {type(each) for each in patient.serve([(KEY, None), (KEY, b"x")])} == {Trouble}
+            aside = sorted(directory.glob("cache.db.broken-*[0-9]"))
+            assert damaged in [path.read_bytes() for path in [directory / "cache.db", *aside]]
+            filler.unlink()
+            now[0] = 60.0
+            assert patient.serve([(KEY, b"x"), (KEY, None)]) == [None, b"x"]
+    assert len(told) >= 1
 
 
 def _dataset(directory: Path) -> bytes:
