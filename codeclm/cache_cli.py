@@ -90,13 +90,14 @@ def verify(
                 print_line(f"damaged: {problem}")
             if mend and health.problems:
                 shelf.set_aside(health.problems[0])
-            elif mend and health.bad:
+                health = examine(shelf)
+            if mend and health.bad:
                 forget(shelf, health.bad)
                 print_line(f"{len(health.bad):,} bad rows deleted")
     except Broken as broken:
         print_line(f"damaged: {broken}; --mend sets the database aside and keeps what can be read")
         return BAD
-    return BAD if not mend and (health.bad or health.problems) else 0
+    return BAD if health.problems or (health.bad and not mend) else 0
 
 
 @cache.command()

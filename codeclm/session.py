@@ -49,7 +49,7 @@ class Session:
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
-        self._quarantined = earlier_lines + sum(sink.quarantined().values())
+        self._quarantined = earlier_lines + sink.quarantined
         self._saving = threading.Lock()
         self._over = False
 

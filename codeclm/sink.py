@@ -32,10 +32,12 @@ class Sink:
         self._files: dict[str, LinesFile] = {}
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self._ids: set[str] = set()
+        self._doubled = 0
         try:
             for name in OUTCOMES:
                 self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
                 for row in self._files[name].recover():
+                    self._doubled += row["id"] in self._ids
                     self._count(name, row)
         except BaseException:
             self.close()
@@ -45,10 +47,19 @@ class Sink:
         """Whether the seed, unit or instruction of this id has its outcome on record."""
         return identity in self._ids
 
-    def quarantined(self) -> dict[str, int]:
-        """How many lines of which file were no rows and were moved to ``NAME.quarantine`` at the start."""
-        files = self._files.values()
-        return {file.path.name: file.quarantined for file in files if file.quarantined}
+    @property
+    def quarantined(self) -> int:
+        """How many lines on file were no rows, and were moved aside at the start."""
+        return sum(file.quarantined for file in self._files.values())
+
+    def oddities(self) -> Iterator[str]:
+        """What was wrong with the files at the start, in words."""
+        for file in self._files.values():
+            if file.quarantined:
+                name = file.path.name
+                yield f"{file.quarantined:,} bad lines of {name} are now in {name}.quarantine"
+        if self._doubled:
+            yield f"{self._doubled:,} rows are on file twice; the first of each counts"
 
     def write(self, outcome: object) -> None:
         """Append the row of ``outcome``, unless its id is on record."""
