@@ -12,6 +12,14 @@ from codeclm.llm.seal import seal
 
 KEY = "k" * 64
 OTHER = "o" * 64
+STRANGE = [
+    "CREATE TRIGGER evil AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END",
+    "CREATE VIEW extra AS SELECT 1",
+    "CREATE TABLE extra (x)",
+    "INSERT INTO Settings VALUES ('sqlite_writable_schema = 1; --', 1)",
+    "INSERT INTO Settings VALUES ('disk_evil', 1)",
+    "INSERT INTO Settings VALUES ('set', 1)",
+]
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from codeclm.llm.rawcache import RawDisk
 from codeclm.llm.seal import BadRow, seal, seal_of_old
 from codeclm.llm.shelf import Shelf, Trouble
 from codeclm.llm.store import AnswerStore, MemoryStore
-from tests.poison import KEY, OTHER, Canary, database, poisons
+from tests.poison import KEY, OTHER, STRANGE, Canary, database, poisons
 from tests.virtual_time import outcome, settled
 
 pytestmark = pytest.mark.anyio
@@ -255,16 +255,6 @@ async def test_rows_in_the_old_form_are_read(tmp_path: Path) -> None:
         async with AnswerStore(tmp_path / "cache") as store:
             assert await store.get(KEY) == served
             assert await store.get(OTHER) == b"value of " + OTHER.encode()
-
-
-STRANGE = [
-    "CREATE TRIGGER evil AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END",
-    "CREATE VIEW extra AS SELECT 1",
-    "CREATE TABLE extra (x)",
-    "INSERT INTO Settings VALUES ('sqlite_writable_schema = 1; --', 1)",
-    "INSERT INTO Settings VALUES ('disk_evil', 1)",
-    "INSERT INTO Settings VALUES ('set', 1)",
-]
 
 
 @pytest.mark.parametrize("statement", STRANGE)

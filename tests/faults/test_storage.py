@@ -28,9 +28,8 @@ from codeclm.llm.store import AnswerStore
 from codeclm.simulator import SimulatorServer, World
 from tests.faults.bench import Measure, Scale
 from tests.faults.small_disk import small_disk
-from tests.poison import KEY, database, poisons
+from tests.poison import KEY, STRANGE, database, poisons
 from tests.running import check_books, complete, settings_for
-from tests.test_llm_store import STRANGE
 
 METHOD = {"total": 60, "augment_to": 0}
 KEYS = [f"{n:064x}" for n in range(300)]
@@ -94,8 +93,9 @@ class Harm:
 
     def measure(self, what: str, measure: Measure) -> None:
         measure("F18", f"{what}: tried", self.tried, "", met=True)
-        right = f"{self.served / self.tried / len(KEYS):.1%}"
-        measure("F18", f"{what}: answers still served", right, "", met=True)
+        if self.served:
+            right = f"{self.served / self.tried / len(KEYS):.1%}"
+            measure("F18", f"{what}: answers still served", right, "", met=True)
         measure("F18", f"{what}: runs without the cache", self.without, "", met=True)
         measure("F18", f"{what}: wrong answers served", self.wrong, "0", met=self.wrong == 0)
         measure("F18", f"{what}: crashes", self.crashes, "0", met=self.crashes == 0)
