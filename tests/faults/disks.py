@@ -96,7 +96,6 @@ class LossyDisk(FaultyDisk):
         self._file_of: dict[int, int] = {}
         self._names: dict[Path, int] = {}
         self._durable_names: dict[Path, int] = {}
-        self._contents: list[Path | bytes] = []
         self._durable: list[bytes] = []
 
     def open(self, path: Path, flags: int) -> int:
