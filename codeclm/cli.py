@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from codeclm.cache_cli import cache as cache_commands
 from codeclm.console import (
     Progress,
     complain,
@@ -39,6 +40,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable.",
 )
 
+
+app.add_typer(cache_commands, name="cache")
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
 

@@ -98,6 +98,8 @@ async def _work(
         parties = open_parties(models, plan.models)
         directory.write_settings(plan.record())
         with closing(Sink(directory.path)) as sink:
+            for oddity in sink.oddities():
+                view.say(f"warning: {oddity}")
             job = make_job(
                 plan.source, plan.tally, plan.to_run, parties, plan.templates, sink.__contains__
             )

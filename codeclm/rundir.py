@@ -6,55 +6,72 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from codeclm.disk import NO_LINK, REAL, Disk, replace_file
 from codeclm.errors import UsageError
+from codeclm.llm.directory import check_private
 
-__all__ = ["OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings", "replace_file"]
+__all__ = ["OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings"]
 
 OUTCOMES = ("selected", "discarded", "failed")
-NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 class RunDirectory:
     """Exclusive use of ``path`` while the block lasts; created (0700) if it is not there.
 
-    Raises UsageError where the directory is another run's at this moment, holds other things, or cannot be written.
+    Raises UsageError where the directory is another run's at this moment, holds other things, is another user's,
+    can be written by others, or cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk = REAL) -> None:
         self.path = path
+        self._disk = disk
 
     def __enter__(self) -> RunDirectory:
         check_ours(self.path)
         self._made = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_private(self.path)
             self._lock = os.open(self.path / "run.lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written ({error.strerror})") from None
+        self._take()
+        if self._made:
+            with suppress(OSError):  # a parent that may not be read
+                self._disk.sync_directory(self.path.parent)
+        self._sign(f"pid {os.getpid()} on {socket.gethostname()}\n")
+        return self
+
+    def _take(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             holder = os.pread(self._lock, 200, 0).decode("utf-8", "replace").strip()
             os.close(self._lock)
             raise UsageError(
                 f"{self.path}: another run is using it ({holder or 'unknown process'}); "
                 "wait for it, or give another -o"
             ) from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
-        return self
+        except OSError as error:
+            os.close(self._lock)
+            raise UsageError(f"{self.path}: cannot be locked ({error.strerror})") from None
 
     def __exit__(self, *_: object) -> None:
         if not (self.path / "settings.json").exists():  # refused before anything was done
             self._leave_no_trace()
         else:
-            os.ftruncate(self._lock, 0)
+            self._sign("")
         os.close(self._lock)
+
+    def _sign(self, holder: str) -> None:
+        with suppress(OSError):  # a full disk: the lock holds all the same
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, holder.encode(), 0)
 
     def _leave_no_trace(self) -> None:
         (self.path / "run.lock").unlink()
@@ -85,7 +102,7 @@ class RunDirectory:
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Store the settings of the run."""
-        replace_file(self.path / "settings.json", [_pretty(settings)])
+        replace_file(self.path / "settings.json", [_pretty(settings)], self._disk)
 
     def summary(self) -> dict[str, Any] | None:
         """The summary on file; None where there is none."""
@@ -93,7 +110,7 @@ class RunDirectory:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Store the summary."""
-        replace_file(self.path / "summary.json", [_pretty(summary)])
+        replace_file(self.path / "summary.json", [_pretty(summary)], self._disk)
 
 
 def check_ours(path: Path) -> None:
@@ -113,28 +130,6 @@ def read_settings(path: Path) -> dict[str, Any] | None:
     """The settings that a run stored in ``path``; None where no run did."""
     stored = read_json(path / "settings.json")
     return stored if stored and isinstance(stored.get("decisive"), dict) else None
-
-
-def replace_file(path: Path, chunks: Iterable[bytes]) -> None:
-    """Write ``path`` whole or not at all: beside it, synced, then renamed over it."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.unlink(missing_ok=True)  # a left-over, or a link that leads elsewhere
-        fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600)
-        with open(fd, "wb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        directory = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -48,6 +48,8 @@ class Session:
         self._earlier = earlier
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
+        earlier_lines = int(earlier.get("quarantined_lines") or 0)
+        self._quarantined = earlier_lines + sink.quarantined
         self._saving = threading.Lock()
         self._over = False
 
@@ -141,6 +143,7 @@ class Session:
             **outcomes,
             "calls": self._ledger.rows(),
             "rate_limit_pauses": dict(self._ledger.pauses),
+            "quarantined_lines": self._quarantined,
             "cache_troubles": dict(self._ledger.cache_troubles),
             "sessions": int(self._earlier.get("sessions") or 0) + 1,
             "wall_time_s": round(

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from codeclm.disk import REAL, Disk, replace_file
 from codeclm.engine.stage import Failed
 from codeclm.lines import LinesFile
 from codeclm.records import Example, Rejection
 from codeclm.rows import Row, example_row, failure_row, rejection_row
-from codeclm.rundir import OUTCOMES, replace_file
+from codeclm.rundir import OUTCOMES
 
 __all__ = ["Sink"]
 
@@ -25,15 +26,18 @@ class Sink:
     ``tally`` counts rows by (file, responder or stage, iteration).
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, disk: Disk = REAL) -> None:
+        self._disk = disk
         self._dataset = directory / "dataset.jsonl"
         self._files: dict[str, LinesFile] = {}
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self._ids: set[str] = set()
+        self._doubled = 0
         try:
             for name in OUTCOMES:
-                self._files[name] = LinesFile(directory / f"{name}.jsonl")
-                for row in self._files[name].rows():
+                self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
+                for row in self._files[name].recover():
+                    self._doubled += row["id"] in self._ids
                     self._count(name, row)
         except BaseException:
             self.close()
@@ -42,6 +46,20 @@ class Sink:
     def __contains__(self, identity: str) -> bool:
         """Whether the seed, unit or instruction of this id has its outcome on record."""
         return identity in self._ids
+
+    @property
+    def quarantined(self) -> int:
+        """How many lines on file were no rows, and were moved aside at the start."""
+        return sum(file.quarantined for file in self._files.values())
+
+    def oddities(self) -> Iterator[str]:
+        """What was wrong with the files at the start, in words."""
+        for file in self._files.values():
+            if file.quarantined:
+                name = file.path.name
+                yield f"{file.quarantined:,} bad lines of {name} are now in {name}.quarantine"
+        if self._doubled:
+            yield f"{self._doubled:,} rows are on file twice; the first of each counts"
 
     def write(self, outcome: object) -> None:
         """Append the row of ``outcome``, unless its id is on record."""
@@ -65,7 +83,7 @@ class Sink:
                     file.seek(offset)
                     yield file.readline()
 
-            replace_file(self._dataset, lines())
+            replace_file(self._dataset, lines(), self._disk)
         return self._dataset
 
     def close(self) -> None:
@@ -88,7 +106,8 @@ class Sink:
         if row["id"] not in self._ids:
             self._ids.add(row["id"])
             kind = str(row.get("stage") or row.get("responder") or "")
-            self.tally[name, kind, int(row.get("iteration") or 0)] += 1
+            iteration = row.get("iteration")
+            self.tally[name, kind, iteration if type(iteration) is int else 0] += 1
 
     def counts(self) -> dict[str, Any]:
         """Outcomes so far: instructions by fate, selections by iteration and winner, failures by stage."""

@@ -20,7 +20,7 @@ LAYERS = [
     {"parsing"},
     {"stages"},
     {"methods"},
-    {"lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
+    {"disk", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
     {"stdin"},
     {"sources"},
     {"sink", "assembly"},
@@ -28,6 +28,7 @@ LAYERS = [
     {"session", "synthesis"},
     {"run"},
     {"console", "demo", "simulate"},
+    {"cache_cli"},
     {"cli", "__init__"},
     {"__main__"},
 ]
@@ -42,7 +43,7 @@ THIRD_PARTY = {
     "orjson": {"llm", "simulator", "lines.py"},
     "pydantic": {"settings.py"},
     "rich": {"progress.py", "console.py"},
-    "typer": {"cli.py", "simulate.py"},
+    "typer": {"cache_cli.py", "cli.py", "simulate.py"},
     "uvloop": {"console.py"},
     "yaml": {"settings.py"},
 }

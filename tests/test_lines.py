@@ -55,22 +55,29 @@ def test_a_file_cut_at_any_byte_keeps_its_whole_lines(tmp_path: Path) -> None:
         assert (torn.read_bytes() if torn.exists() else b"") == (rest and rest + b"\n")
 
 
-@given(st.binary(max_size=200))
-def test_foreign_content_is_refused_and_left_alone(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
+@given(st.lists(st.binary(max_size=60) | st.sampled_from(ROWS).map(orjson.dumps), max_size=6))
+def test_lines_that_are_no_rows_are_quarantined(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
 ) -> None:
-    """A line that is no row of a run is told with its number, never skipped."""
+    """They are moved aside and counted, in their order; the rows stay, and appending goes on."""
     path = tmp_path_factory.mktemp("lines") / "a.jsonl"
-    path.write_bytes(content + b"\n")
+    content = b"".join(line + b"\n" for line in lines)
+    path.write_bytes(content)
     with closing(LinesFile(path)) as file:
-        try:
-            assert all(isinstance(row["id"], str) for row in file.rows())
-        except UsageError as error:
-            complaint = str(error)
-        else:
-            return
-    assert "line " in complaint
-    assert path.read_bytes() == content + b"\n"
+        recovered = list(file.recover())
+        assert list(file.rows()) == recovered
+        file.append({"id": "next"})
+        aside = path.with_name("a.jsonl.quarantine")
+        bad = aside.read_bytes() if aside.exists() else b""
+        assert file.quarantined == bad.count(b"\n")
+    assert all(isinstance(row["id"], str) for row in recovered)
+    good = path.read_bytes().removesuffix(b'{"id":"next"}\n')
+    assert sorted((good + bad).splitlines(keepends=True)) == sorted(
+        content.splitlines(keepends=True)
+    )
+    with closing(LinesFile(path)) as file:
+        assert list(file.recover()) == [*recovered, {"id": "next"}]
+        assert file.quarantined == 0
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -9,32 +9,25 @@ import sqlite3
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
+import diskcache
 import pytest
 
 from codeclm.errors import UsageError
 from codeclm.llm.batches import BatchThread
 from codeclm.llm.events import CacheTrouble
-from codeclm.llm.shelf import BadRow, RawDisk, Shelf, Trouble, seal
+from codeclm.llm.rawcache import RawDisk
+from codeclm.llm.seal import BadRow, seal, seal_of_old
+from codeclm.llm.shelf import Shelf, Trouble
 from codeclm.llm.store import AnswerStore, MemoryStore
+from tests.poison import KEY, OTHER, STRANGE, Canary, database, poisons
 from tests.virtual_time import outcome, settled
 
 pytestmark = pytest.mark.anyio
-
-KEY = "k" * 64
-OTHER = "o" * 64
-
-
-@contextmanager
-def database(directory: Path) -> Iterator[sqlite3.Connection]:
-    """The database of a closed store, as an attacker or a bad disk would change it."""
-    with closing(sqlite3.connect(directory / "cache.db")) as connection:
-        yield connection
-        connection.commit()
 
 
 async def filled(directory: Path, *keys: str) -> None:
@@ -168,37 +161,115 @@ async def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
         await filled(tmp_path / "cache", KEY)
 
 
+def aside(directory: Path) -> list[str]:
+    """The databases that were set aside."""
+    return sorted(path.name for path in directory.iterdir() if "broken" in path.name)
+
+
 @pytest.mark.parametrize(
     "content", [b"this is a text file, not a database" * 50, b"SQLite format 3"]
 )
-async def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
-    """It is left as it was, and the directory is free again."""
-    (tmp_path / "cache").mkdir(mode=0o700)
-    (tmp_path / "cache" / "cache.db").write_bytes(content)
-    for _ in range(2):
-        with pytest.raises(UsageError, match="cannot be opened: file is not a database"):
-            await filled(tmp_path / "cache", KEY)
+async def test_what_is_no_database_is_set_aside(tmp_path: Path, content: bytes) -> None:
+    """It is kept under another name, a new cache is begun, and that is told once."""
+    directory = tmp_path / "cache"
+    directory.mkdir(mode=0o700)
+    for number in (1, 2):
+        (directory / "cache.db").write_bytes(content)
+        events: list[object] = []
+        async with AnswerStore(directory, events.append) as store:
+            await store.put(KEY, b"new")
+            assert await store.get(KEY) == b"new"
+        (told,) = events
+        assert isinstance(told, CacheTrouble)
+        assert (
+            f"(file is not a database) and is set aside as cache.db.broken-{number}" in told.reason
+        )
+        assert (directory / f"cache.db.broken-{number}").read_bytes() == content
+
+
+async def test_what_is_left_of_a_cut_database_is_kept(tmp_path: Path) -> None:
+    """The answers in the part that remains are not paid for again."""
+    directory = tmp_path / "cache"
+    keys = [f"{n:064}" for n in range(400)]
+    await filled(directory, *keys)
+    whole = (directory / "cache.db").read_bytes()
+    (directory / "cache.db").write_bytes(whole[: len(whole) // 2])
+    events: list[object] = []
+    async with AnswerStore(directory, events.append) as store:
+        values = [await store.get(key) for key in keys]
+    right = sum(
+        value == b"value of " + key.encode() for key, value in zip(keys, values, strict=True)
+    )
+    assert right + values.count(None) == len(keys)
+    assert right > 50
+    assert f"{right} of its answers could be kept" in str(events)
+    assert aside(directory) == ["cache.db.broken-1"]
+
+
+async def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """Not a byte of it is changed, another diskcache included, and the directory is free again."""
+    directory = tmp_path / "cache"
+    directory.mkdir(mode=0o700)
+    for make in (
+        lambda: database(directory),
+        lambda: closing(diskcache.Cache(str(directory), eviction_policy="none")),
+    ):
+        (directory / "cache.db").unlink(missing_ok=True)
+        with make() as foreign:
+            if isinstance(foreign, sqlite3.Connection):
+                foreign.execute("CREATE TABLE bookmarks (url)")
+            else:
+                foreign["key"] = "value"
+        content = (directory / "cache.db").read_bytes()
+        for _ in range(2):
+            with pytest.raises(UsageError, match="is not a cache of this program"):
+                await filled(directory, KEY)
+        assert {path.name for path in directory.iterdir()} == {"cache.db", "cache.lock"}
+        assert (directory / "cache.db").read_bytes() == content
+
+
+async def test_another_format_is_neither_used_nor_touched(tmp_path: Path) -> None:
+    """A cache of a later version is left to that version: the run goes on without it."""
+    await filled(tmp_path / "cache", KEY)
+    with database(tmp_path / "cache") as connection:
+        connection.execute("PRAGMA user_version = 7")
+    content = (tmp_path / "cache" / "cache.db").read_bytes()
+    events: list[object] = []
+    async with AnswerStore(tmp_path / "cache", events.append) as store:
+        await store.put(KEY, b"lost")
+        assert await store.get(KEY) is None
+        assert store.statistics().failed_writes == store.statistics().failed_reads == 1
+    assert "another version of this program (format 7)" in str(events)
+    assert len(events) == 1
     assert (tmp_path / "cache" / "cache.db").read_bytes() == content
 
 
-STRANGE = [
-    "CREATE TRIGGER evil AFTER INSERT ON Cache BEGIN DELETE FROM Cache; END",
-    "CREATE VIEW extra AS SELECT 1",
-    "CREATE TABLE extra (x)",
-    "INSERT INTO Settings VALUES ('sqlite_writable_schema = 1; --', 1)",
-    "INSERT INTO Settings VALUES ('disk_evil', 1)",
-    "INSERT INTO Settings VALUES ('set', 1)",
-]
+async def test_rows_in_the_old_form_are_read(tmp_path: Path) -> None:
+    """What was paid for before the digests grew is served, in a database of that time only."""
+    await filled(tmp_path / "cache", KEY, OTHER)
+    for version, served in ((0, b"old value"), (1, None)):
+        with database(tmp_path / "cache") as connection:
+            connection.execute(f"PRAGMA user_version = {version}")
+            old = seal_of_old(KEY, b"old value")
+            connection.execute("UPDATE Cache SET value = ? WHERE key = ?", [old, KEY])
+        async with AnswerStore(tmp_path / "cache") as store:
+            assert await store.get(KEY) == served
+            assert await store.get(OTHER) == b"value of " + OTHER.encode()
 
 
 @pytest.mark.parametrize("statement", STRANGE)
-async def test_a_database_with_strange_parts_is_refused(tmp_path: Path, statement: str) -> None:
-    """diskcache makes statements of stored settings and SQLite runs stored triggers."""
+async def test_a_cache_with_strange_parts_is_set_aside(tmp_path: Path, statement: str) -> None:
+    """diskcache makes statements of stored settings and SQLite runs stored triggers: nothing of it is used."""
     await filled(tmp_path / "cache", KEY)
     with database(tmp_path / "cache") as connection:
         connection.execute(statement)
-    with pytest.raises(UsageError, match="is not a cache of this program"):
-        await filled(tmp_path / "cache", OTHER)
+    events: list[object] = []
+    async with AnswerStore(tmp_path / "cache", events.append) as store:
+        assert await store.get(KEY) is None
+        await store.put(KEY, b"new")
+        assert await store.get(KEY) == b"new"
+    assert "parts in it that are not ours" in str(events)
+    assert aside(tmp_path / "cache") == ["cache.db.broken-1"]
 
 
 async def test_stored_settings_do_not_count(tmp_path: Path) -> None:
@@ -214,48 +285,6 @@ async def test_stored_settings_do_not_count(tmp_path: Path) -> None:
     async with AnswerStore(tmp_path / "cache") as store:
         for key in (KEY, *(f"{n:064}" for n in range(50))):
             assert await store.get(key) == b"value of " + key.encode()
-
-
-class Canary:
-    """Unpickling it writes a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (open, (str(self.path), "w"))
-
-
-def poisons(trap: Path, outside: Path) -> dict[str, tuple[str, Sequence[object]]]:
-    code = pickle.dumps(Canary(trap))
-    return {
-        "a pickle": ("UPDATE Cache SET mode = 4, value = ?", [code]),
-        "a raw pickle": ("UPDATE Cache SET value = ?", [code]),
-        "a pickled file": ("UPDATE Cache SET mode = 4, value = NULL, filename = ?", [str(trap)]),
-        "a binary file": ("UPDATE Cache SET mode = 2, value = NULL, filename = ?", [str(outside)]),
-        "a text file": ("UPDATE Cache SET mode = 3, value = NULL, filename = ?", [str(outside)]),
-        "traversal": (
-            "UPDATE Cache SET mode = 2, value = NULL, filename = ?",
-            [f"../{outside.name}"],
-        ),
-        "a name beside the value": ("UPDATE Cache SET filename = ?", [str(outside)]),
-        "no mode": ("UPDATE Cache SET mode = NULL", []),
-        "an odd mode": ("UPDATE Cache SET mode = 'raw'", []),
-        "text": ("UPDATE Cache SET value = 'text'", []),
-        "a number": ("UPDATE Cache SET value = 5", []),
-        "nothing": ("UPDATE Cache SET value = NULL", []),
-        "empty": ("UPDATE Cache SET value = x''", []),
-        "short": ("UPDATE Cache SET value = x'0011'", []),
-        "a flipped bit": (
-            "UPDATE Cache SET value = ?",
-            [flip(seal(KEY, b"value of " + KEY.encode()))],
-        ),
-        "another's answer": ("UPDATE Cache SET value = ?", [seal(OTHER, b"stolen")]),
-    }
-
-
-def flip(value: bytes) -> bytes:
-    return value[:-1] + bytes([value[-1] ^ 1])
 
 
 @pytest.mark.parametrize("name", list(poisons(Path("x"), Path("y"))))
@@ -289,25 +318,6 @@ async def test_a_pickled_key_is_never_read(tmp_path: Path) -> None:
     assert not (tmp_path / "t").exists()
 
 
-async def test_flipped_bits_are_never_served(tmp_path: Path) -> None:
-    """With a bit changed anywhere in the file, an answer is right, or missing, or the cache refused."""
-    directory = tmp_path / "cache"
-    keys = [f"{n:064}" for n in range(20)]
-    await filled(directory, *keys)
-    path = directory / "cache.db"
-    good, random = path.read_bytes(), Random(7)
-    for _ in range(60):
-        bad = bytearray(good)
-        bad[random.randrange(len(bad))] ^= 1 << random.randrange(8)
-        path.write_bytes(bad)
-        try:
-            async with AnswerStore(directory) as store:
-                for key in keys:
-                    assert await store.get(key) in (None, b"value of " + key.encode())
-        except UsageError:
-            pass
-
-
 class FullDisk(Shelf):
     """A shelf whose medium takes nothing while ``full``."""
 
@@ -315,7 +325,7 @@ class FullDisk(Shelf):
 
     def serve(self, jobs: Sequence[tuple[str, bytes | None]]) -> list[object]:  # type: ignore[override]
         pages = 1 if self.full else 2**30
-        self._cache._sql(f"PRAGMA max_page_count = {pages}").fetchall()
+        self.cache._sql(f"PRAGMA max_page_count = {pages}").fetchall()
         return list(super().serve(jobs))
 
 
@@ -341,7 +351,7 @@ def test_a_transaction_that_did_not_end_is_ended(tmp_path: Path) -> None:
     """A commit that fails may leave its transaction open, which would make all later ones fail."""
     shelf = Shelf(tmp_path / "cache")
     try:
-        shelf._cache._sql("BEGIN IMMEDIATE")
+        shelf.cache._sql("BEGIN IMMEDIATE")
         (failed,) = shelf.serve([(KEY, b"lost")])
         assert isinstance(failed, Trouble)
         assert shelf.serve([(KEY, b"kept"), (KEY, None)]) == [None, b"kept"]
@@ -390,6 +400,16 @@ async def test_a_locked_database_is_soft(tmp_path: Path) -> None:
         assert await store.get(OTHER) == b"kept too"
         assert store.statistics().failed_writes == 3
     assert events == [CacheTrouble("an answer could not be kept: database is locked")]
+
+
+async def test_a_database_that_another_program_locks_is_refused(tmp_path: Path) -> None:
+    """In one line, when it was waited for as long as was said, and not a minute later."""
+    await filled(tmp_path / "cache", KEY)
+    with closing(sqlite3.connect(tmp_path / "cache" / "cache.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UsageError, match="is in use by another program: database is locked"):
+            await AnswerStore(tmp_path / "cache", busy_s=0.01).__aenter__()
+    await filled(tmp_path / "cache", OTHER)
 
 
 CHILD = """

@@ -336,6 +336,77 @@ async def test_links_are_not_followed(tmp_path: Path, name: str) -> None:
     assert victim.read_text() == "precious"
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o702])
+async def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    """Who can write to it decides what the dataset says."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(mode)
+    async with SimulatorServer(World()) as server:
+        with pytest.raises(UsageError, match="can be written by others: chmod go-w"):
+            await complete(tmp_path / "run", settings_for(server.base_url, method=METHOD))
+    assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
+async def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    """What another user prepared is not gone on with."""
+    (tmp_path / "run").mkdir(mode=0o700)
+    os.chown(tmp_path / "run", 65534, 65534)
+    async with SimulatorServer(World()) as server:
+        with pytest.raises(UsageError, match="belongs to another user"):
+            await complete(tmp_path / "run", settings_for(server.base_url, method=METHOD))
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+async def test_all_that_a_run_leaves_is_private(tmp_path: Path, umask: int) -> None:
+    """Directories are 0700 and files 0600, torn and quarantined lines and what was set aside too."""
+    run_directory, cache = tmp_path / "run", tmp_path / "cache"
+    before = os.umask(umask)
+    try:
+        async with SimulatorServer(World()) as server:
+            settings = settings_for(
+                server.base_url, method={"total": 6, "augment_to": 0}, cache=cache
+            )
+            await complete(run_directory, settings)
+            (run_directory / "dataset.jsonl").unlink()
+            path = run_directory / "selected.jsonl"
+            path.write_bytes(b"no row\n" + path.read_bytes() + b'{"id": "torn')
+            with (cache / "cache.db").open("r+b") as file:
+                file.write(b"no database")
+            await complete(run_directory, settings)
+    finally:
+        os.umask(before)
+    left = [path for place in (run_directory, cache) for path in (place, *place.rglob("*"))]
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in left}
+    assert {"selected.jsonl.torn", "selected.jsonl.quarantine", "cache.db.broken-1"} <= set(modes)
+    assert {name: 0o700 if name in {"run", "cache"} else 0o600 for name in modes} == modes
+
+
+async def test_bad_lines_are_set_aside_and_made_again(tmp_path: Path) -> None:
+    """Whoever spoilt them: they are counted, told, kept in a file of their own, and cost no call."""
+    said: list[str] = []
+
+    class Listening(NoView):
+        def say(self, line: str) -> None:
+            said.append(line)
+
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method=METHOD)
+        await complete(tmp_path, settings)
+        whole = (tmp_path / "dataset.jsonl").read_bytes()
+        (tmp_path / "dataset.jsonl").unlink()
+        lines = (tmp_path / "selected.jsonl").read_bytes().splitlines(keepends=True)
+        spoilt = [lines[0], lines[1][:30] + b"\n", b"\x00\xff\n", *lines[2:]]
+        (tmp_path / "selected.jsonl").write_bytes(b"".join(spoilt))
+        asked = server.log.answered
+        await run(Order(seeds(8), settings, tmp_path), Listening(), Stopper())
+        assert server.log.answered == asked
+    assert "warning: 2 bad lines of selected.jsonl are now in selected.jsonl.quarantine" in said
+    assert check_books(tmp_path)["quarantined_lines"] == 2
+    assert (tmp_path / "dataset.jsonl").read_bytes() == whole
+    assert (tmp_path / "selected.jsonl.quarantine").read_bytes() == b"".join(spoilt[1:3])
+
+
 async def test_a_foreign_settings_file_is_no_run(tmp_path: Path) -> None:
     """Other programs have a settings.json too."""
     (tmp_path / "settings.json").write_text('{"editor.fontSize": 12}')

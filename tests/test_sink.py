@@ -113,6 +113,27 @@ def test_a_later_session_knows_what_is_on_record(tmp_path: Path) -> None:
     }
 
 
+def test_what_is_odd_on_file_is_told(tmp_path: Path) -> None:
+    """Lines that are no rows and rows that are there twice are counted and do no harm."""
+    sink = Sink(tmp_path)
+    sink.write(selected("a"))
+    sink.write(selected("b"))
+    sink.close()
+    path = tmp_path / "selected.jsonl"
+    first, second = path.read_bytes().splitlines(keepends=True)
+    odd = first.replace(b'"iteration":1', b'"iteration":"?"').replace(b'"a"', b'"c"')
+    path.write_bytes(first + b"[1]\n" + second + first + odd)
+    sink = Sink(tmp_path)
+    assert list(sink.oddities()) == [
+        "1 bad lines of selected.jsonl are now in selected.jsonl.quarantine",
+        "1 rows are on file twice; the first of each counts",
+    ]
+    assert sink.quarantined == 1
+    assert sink.counts()["selected"] == 3
+    assert [row["id"] for row in rows(sink.write_dataset())] == ["a", "b", "c"]
+    sink.close()
+
+
 def test_an_example_without_a_verdict_has_no_scores(tmp_path: Path) -> None:
     """Without filtering there is nothing to score, and the columns are there all the same."""
     sink = Sink(tmp_path)

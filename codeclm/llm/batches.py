@@ -104,15 +104,15 @@ class BatchThread(Generic[J, R, V]):
         try:
             server = self._open_server()
         except BaseException as error:
-            self._on_loop(_fail, self._opened, error)
+            self.on_loop(_fail, self._opened, error)
             return
-        self._on_loop(_fulfil, self._opened, None)
+        self.on_loop(_fulfil, self._opened, None)
         try:
             for batch in self._batches():
                 self._serve(server, batch)
         finally:
             server.close()
-            self._on_loop(_fulfil, self._ended, None)
+            self.on_loop(_fulfil, self._ended, None)
 
     def _batches(self) -> Iterator[list[tuple[J, Future[V]]]]:
         """All that waits, again and again until the end."""
@@ -128,9 +128,9 @@ class BatchThread(Generic[J, R, V]):
         try:
             outcomes = server.serve([job for job, _ in batch])
         except Exception as error:
-            self._on_loop(_fail_all, batch, error)
+            self.on_loop(_fail_all, batch, error)
         else:
-            self._on_loop(self._deliver_all, batch, outcomes)
+            self.on_loop(self._deliver_all, batch, outcomes)
 
     def _deliver_all(self, batch: list[tuple[J, Future[V]]], outcomes: Sequence[R]) -> None:
         for (job, future), outcome in zip(batch, outcomes, strict=True):
@@ -138,7 +138,8 @@ class BatchThread(Generic[J, R, V]):
             if not future.done():
                 future.set_result(value)
 
-    def _on_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+    def on_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Called in the thread: have the loop call ``function``, after all that it was given before."""
         with suppress(RuntimeError):  # the loop is gone, and with it all who wait
             self._loop.call_soon_threadsafe(function, *arguments)
 

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from codeclm.llm.batches import BatchThread
 from codeclm.llm.events import CacheTrouble, Listener
+from codeclm.llm.patient import PatientShelf
 from codeclm.llm.shelf import BUSY_S, Job, Outcome, Shelf, Trouble
 
 __all__ = ["AnswerStore", "MemoryStore", "StoreStatistics"]
@@ -30,15 +31,18 @@ class AnswerStore:
 
     ``put`` is done after the commit: what it has acknowledged survives the death of the process.
     Trouble with the disk is soft: it is told once a reason to ``on_event``, and the answer is just
-    not kept. ``busy_s`` is how long a foreign lock on the file is waited for. Entering raises
-    UsageError where the directory cannot be used.
+    not kept; so it is where the directory cannot be opened for want of room, say, until it can be. A
+    damaged database is set aside. ``busy_s`` is how long a foreign lock on the file is waited for.
+    Entering raises UsageError where the directory is not safe, not ours, or in use.
     """
 
     def __init__(
         self, directory: Path, on_event: Listener = lambda event: None, *, busy_s: float = BUSY_S
     ) -> None:
         self._thread = BatchThread[Job, Outcome, bytes | None](
-            lambda: Shelf(directory, busy_s), self._deliver, "answer store"
+            lambda: PatientShelf(lambda: Shelf(directory, busy_s, self._report), self._report),
+            self._deliver,
+            "answer store",
         )
         self._on_event = on_event
         self._told: set[str] = set()
@@ -85,6 +89,10 @@ class AnswerStore:
         else:
             self._writes += 1
         return outcome
+
+    def _report(self, trouble: Trouble) -> None:
+        """Called in the thread, with what befell the whole of it."""
+        self._thread.on_loop(self._tell, trouble)
 
     def _tell(self, trouble: Trouble) -> None:
         if trouble.reason not in self._told:
