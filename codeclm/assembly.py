@@ -110,6 +110,7 @@ def _party(opened: Models, settings: ModelSettings) -> Party:
         settings.max_in_flight,
         settings.temperature,
         settings.max_tokens,
+        structured_output=settings.structured_output,
     )
 
 

@@ -58,6 +58,7 @@ class ModelSettings(_Strict):
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1)
     send_seed: bool = False
+    structured_output: bool = False
     extra_body: dict[str, Any] = Field(default_factory=dict)
     timeout_s: float = Field(600, gt=0)
     attempts: int = Field(5, ge=1, le=100)
@@ -89,7 +90,7 @@ class Settings(_Strict):
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
         tree = self.model_dump(mode="json", exclude={"prompts", "cache", "units_in_flight"})
         flat = _flat(tree)
-        return {name: value for name, value in flat.items() if not _is_free(name)}
+        return {name: value for name, value in flat.items() if not _is_free(name, value)}
 
     def with_max_in_flight(self, calls: int) -> Settings:
         """The same settings with so many calls at once to each model."""
@@ -111,9 +112,12 @@ _FREE = frozenset(
 )
 
 
-def _is_free(name: str) -> bool:
+def _is_free(name: str, value: object) -> bool:
     place = name.split(".")
-    return place[0] == "models" and len(place) == 3 and place[2] in _FREE
+    if place[0] != "models" or len(place) != 3:
+        return False
+    # Runs from before there was structured output have no word of it, and go on without.
+    return place[2] in _FREE or (place[2] == "structured_output" and value is False)
 
 
 def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:

@@ -16,20 +16,17 @@ from urllib.parse import urlsplit
 import orjson
 
 from codeclm.errors import RunStopped, UsageError
+from codeclm.llm.access import direct_model, new_dialect
 from codeclm.llm.cache import CachedModel, Store
+from codeclm.llm.catalogue import PROVIDERS, Provider
 from codeclm.llm.chat import ChatModel
+from codeclm.llm.credentials import endpoint_and_key, key_warnings
+from codeclm.llm.dialect import Dialect
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.events import Listener
+from codeclm.llm.http import open_session
 from codeclm.llm.limits import LimitedModel, Limits, LimitStatistics
-from codeclm.llm.names import (
-    PROVIDERS,
-    ModelName,
-    Provider,
-    is_loopback,
-    is_private,
-    parse_model,
-)
-from codeclm.llm.openai import OpenAIChat, open_session
+from codeclm.llm.names import ModelName, parse_model
 from codeclm.llm.retry import RetryingModel, RetryPolicy
 from codeclm.llm.secret import Secret
 
@@ -43,6 +40,7 @@ __all__ = [
     "check_spec",
     "identity",
     "parse_model",
+    "warnings_for",
 ]
 
 REACHABLE_WITHIN_S = 5
@@ -54,8 +52,9 @@ class ModelSpec:
     """A model and how to call it.
 
     ``model`` is PROVIDER:MODEL[@BASE_URL]; ``api_key_env`` names the variable that holds the key
-    where it is not the provider's own. ``extra_body`` holds further fields of the request, and
-    ``send_seed`` sends the draw as the seed. ``timeout_s`` is for one attempt of ``attempts``.
+    where it is not the provider's own, which goes to the provider's own host only. ``extra_body`` holds
+    further fields of the request, ``send_seed`` sends the draw as the seed, ``structured_output`` has
+    stages ask for JSON by a schema. ``timeout_s`` is for one attempt of ``attempts``.
     """
 
     model: str
@@ -67,13 +66,14 @@ class ModelSpec:
     extra_body: Mapping[str, object] = field(default_factory=lambda: NOTHING)
     timeout_s: float = 600
     attempts: int = 5
+    structured_output: bool = False
 
 
 def check_spec(spec: ModelSpec, environ: Mapping[str, str] = os.environ) -> None:
     """Whether ``spec`` can be opened. Raises UsageError, as ``Models.open`` does."""
     _check_values(spec)
     identity(spec)
-    _endpoint(spec, parse_model(spec.model), environ)
+    endpoint_and_key(parse_model(spec.model), spec.api_key_env, environ)
 
 
 def identity(spec: ModelSpec) -> dict[str, object]:
@@ -91,6 +91,11 @@ def identity(spec: ModelSpec) -> dict[str, object]:
     except orjson.JSONEncodeError as error:
         raise UsageError(f"extra_body of {spec.model} is not JSON: {error}") from None
     return values
+
+
+def warnings_for(spec: ModelSpec, environ: Mapping[str, str] = os.environ) -> list[str]:
+    """What is allowed and may yet not be meant, a line each; none shows a key. Raises UsageError."""
+    return key_warnings(parse_model(spec.model), spec.api_key_env, environ)
 
 
 async def check_reachable(spec: ModelSpec) -> None:
@@ -134,6 +139,7 @@ class Models:
         self._sleep = sleep
         self._clock = clock
         self._limits: dict[Endpoint, tuple[_Numbers, Limits]] = {}
+        self._dialects: dict[Endpoint, Dialect] = {}
         self._opened: dict[bytes, ChatModel] = {}
         self._drained: RunStopped | None = None
         self._exits = AsyncExitStack()
@@ -164,7 +170,7 @@ class Models:
             option=orjson.OPT_SORT_KEYS,
         )
         if opened_as not in self._opened:
-            endpoint, key = _endpoint(spec, name, self._environ)
+            endpoint, key = endpoint_and_key(name, spec.api_key_env, self._environ)
             limits = self._shared_limits(endpoint, spec, str(name))
             asked = self._asked(endpoint, key, limits, spec, str(name))
             self._opened[opened_as] = CachedModel(
@@ -182,19 +188,29 @@ class Models:
         """What the limits of each endpoint see."""
         return {endpoint: limits.statistics() for endpoint, (_, limits) in self._limits.items()}
 
-    def _asked(
-        self, endpoint: Endpoint, key: Secret | None, limits: Limits, spec: ModelSpec, label: str
-    ) -> ChatModel:
-        provider = OpenAIChat(
+    def learnt(self) -> dict[Endpoint, tuple[str, ...]]:
+        """What each endpoint is asked otherwise than meant, because it refused; in words."""
+        return {endpoint: dialect.learnt() for endpoint, dialect in self._dialects.items()}
+
+    def _direct(self, endpoint: Endpoint, key: Secret | None, spec: ModelSpec) -> ChatModel:
+        provider = PROVIDERS[parse_model(spec.model).provider]
+        quirks = provider.quirks_at(endpoint.base_url)
+        return direct_model(
             self._session,
             endpoint,
-            key,
+            quirks,
+            self._dialects.setdefault(endpoint, new_dialect(quirks)),
+            key=key,
             send_seed=spec.send_seed,
             extra_body=spec.extra_body,
             timeout_s=spec.timeout_s,
         )
+
+    def _asked(
+        self, endpoint: Endpoint, key: Secret | None, limits: Limits, spec: ModelSpec, label: str
+    ) -> ChatModel:
         return RetryingModel(
-            LimitedModel(provider, limits, self._clock),
+            LimitedModel(self._direct(endpoint, key, spec), limits, self._clock),
             RetryPolicy(attempts=spec.attempts),
             model=label,
             on_event=self._on_event,
@@ -246,22 +262,3 @@ def _check_values(spec: ModelSpec) -> None:
             raise UsageError(f"{field_name} of {spec.model} must be more than 0, not {value}")
     if spec.extra_body.get("stream"):
         raise UsageError(f"extra_body of {spec.model} asks for a stream; answers are read whole")
-
-
-def _endpoint(
-    spec: ModelSpec, name: ModelName, environ: Mapping[str, str]
-) -> tuple[Endpoint, Secret | None]:
-    variable = spec.api_key_env or PROVIDERS[name.provider].api_key_env or ""
-    value = environ.get(variable, "").strip() if variable else ""
-    endpoint = Endpoint(name.base_url, name.model, variable)
-    parts = urlsplit(name.base_url)
-    host = parts.hostname or ""
-    if not value:
-        if variable and not is_loopback(host):
-            raise UsageError(f"{name} needs a key: set the environment variable {variable}")
-        return endpoint, None
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise UsageError(f"{variable} holds characters that no key has (space, line break, ...)")
-    if parts.scheme == "http" and not is_private(host):
-        raise UsageError(f"the key in {variable} would be sent in the clear: use https for {host}")
-    return endpoint, Secret(value)

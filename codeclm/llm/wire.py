@@ -1,4 +1,4 @@
-"""The bytes of an OpenAI-compatible chat completion: a request to a payload, an answer to a record."""
+"""The bytes of an OpenAI-compatible chat completion, read."""
 
 from __future__ import annotations
 
@@ -8,46 +8,16 @@ from typing import Any
 import orjson
 
 from codeclm.errors import MalformedAnswer, RequestRefused, ServerError
-from codeclm.llm.chat import ChatRequest, Completion, Usage
+from codeclm.llm.chat import Completion, Usage
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.refusal import Complaint, complaint_in, error_for
 from codeclm.llm.secret import redact
 from codeclm.llm.thoughts import split_thoughts
 
-__all__ = ["payload", "read_completion"]
+__all__ = ["read_completion"]
 
 CUT_SHORT = ("length", "max_tokens", "model_length")
 GAVE_UP = ("error", "abort")
-
-
-def payload(
-    request: ChatRequest,
-    *,
-    model: str,
-    send_seed: bool = False,
-    extra_body: Mapping[str, object] | None = None,
-) -> bytes:
-    """The JSON body that asks for ``request``.
-
-    ``extra_body`` comes last and wins; a None in it takes the field away. With ``send_seed`` the
-    draw is the seed. An answer is never streamed. Raises RequestRefused for text that is no
-    Unicode (lone surrogates).
-    """
-    body: dict[str, object] = {"model": model, "messages": request.messages}
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
-    if send_seed:
-        body["seed"] = request.draw
-    if extra_body:
-        body.update(extra_body)
-        body = {name: value for name, value in body.items() if value is not None}
-        body.pop("stream", None)
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise RequestRefused(f"the request cannot be written as JSON: {error}") from None
 
 
 def read_completion(

@@ -35,6 +35,7 @@ from codeclm.stages.judge import Judge, parse_scores
 from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.respond import Respond, Respondent
 from codeclm.stages.rubrics import parse_rubrics
+from codeclm.stages.schemas import SCHEMAS
 
 __all__ = ["codeclm"]
 
@@ -208,6 +209,7 @@ class _Steps:
             self._sampling(party, name),
             self.options.redraws,
             {key: value for key, value in known.items() if key in template.variables},
+            SCHEMAS.get(name) if party.structured_output else None,
         )
 
     def _sampling(self, party: Party, name: str) -> Sampling:

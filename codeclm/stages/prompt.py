@@ -102,7 +102,7 @@ class Question(Generic[T]):
     """Asks ``model`` and reads its answer with ``parse`` (text to value, raises ParseError).
 
     ``constants`` are variables that are the same each time. An answer that cannot be read, or was cut off, is asked
-    for again as a new draw, ``redraws`` times at most.
+    for again as a new draw, ``redraws`` times at most. ``schema`` is that of a JSON answer (see ChatRequest).
     """
 
     template: Template
@@ -111,6 +111,7 @@ class Question(Generic[T]):
     sampling: Sampling
     redraws: int = 2
     constants: Mapping[str, object] = field(default_factory=dict)
+    schema: Mapping[str, object] | None = None
 
     async def ask(self, variables: Mapping[str, object], *, draw: int = 0) -> T:
         """The parsed answer. Raises ParseError with the last raw text, or what the model raises."""
@@ -135,6 +136,7 @@ class Question(Generic[T]):
             draw=draw + attempt,
             stage=self.template.name,
             priority=self.sampling.priority,
+            schema=self.schema,
         )
 
     def _read(self, completion: Completion) -> T:
