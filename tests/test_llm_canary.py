@@ -146,9 +146,12 @@ async def fail(base_url: str, directory: Path, provider: str = "openai") -> None
         assert not [part for part in PARTS if part in text], text
 
 
-@pytest.mark.parametrize("provider", HEADERS)
-@pytest.mark.parametrize("name", ANSWERS)
-async def test_answers_that_echo_the_key(name: str, provider: str, tmp_path: Path) -> None:
+SENT = [("openai", name) for name in ANSWERS]
+SENT += [(other, name) for other in ("anthropic", "azure") for name in ("401", "400", "200 empty")]
+
+
+@pytest.mark.parametrize(("provider", "name"), SENT)
+async def test_answers_that_echo_the_key(provider: str, name: str, tmp_path: Path) -> None:
     """A server that repeats all headers in its error does not get the key into ours."""
     async with chat_server(ANSWERS[name]) as server:
         await fail(server.base_url, tmp_path / "cache", provider)

@@ -57,4 +57,4 @@ def test_a_bare_error_has_no_frames() -> None:
     except ValueError as error:
         kept = bare(error)
     assert kept.args == ("shown",)
-    assert kept.__cause__ is kept.__context__ is kept.__traceback__ is None
+    assert [kept.__cause__, kept.__context__, kept.__traceback__] == [None] * 3

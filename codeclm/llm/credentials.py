@@ -49,7 +49,7 @@ def key_warnings(name: ModelName, api_key_env: str | None, environ: Mapping[str,
     elif not variable and environ.get(own, "").strip() and not is_private(host):
         return [
             f"{name}: no key is sent, for the one in {own} is not for {host}; "
-            "if it wants one, name the variable that holds it (api_key_env)"
+            "if one is wanted, name the variable that holds it (api_key_env)"
         ]
     return []
 
