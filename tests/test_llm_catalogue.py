@@ -214,9 +214,15 @@ def test_warnings(spec: ModelSpec, warning: str) -> None:
 
 def test_azure_wants_a_url() -> None:
     """The message has the form of it, with the model that was meant."""
-    with pytest.raises(UsageError) as caught:
-        parse_model("azure:gpt-4.1")
-    assert str(caught.value) == (
-        "'azure:gpt-4.1' needs the base URL that is yours: "
-        "write azure:gpt-4.1@https://RESOURCE.openai.azure.com/openai/v1"
-    )
+    for name in (
+        "azure:gpt-4.1",
+        "azure:gpt-4.1@https://r.openai.azure.com",
+        "azure:gpt-4.1@https://r.openai.azure.com/openai/deployments/d",
+    ):
+        with pytest.raises(UsageError) as caught:
+            parse_model(name)
+        assert str(caught.value) == (
+            f"'{name}' needs the base URL that is yours: "
+            "write azure:gpt-4.1@https://RESOURCE.openai.azure.com/openai/v1"
+        )
+    assert parse_model("azure:m@https://gateway.example.com/x").base_url.endswith("/x")

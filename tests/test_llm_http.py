@@ -200,6 +200,7 @@ async def test_an_answer_cut_in_the_middle_is_malformed() -> None:
         b"SSH-2.0-OpenSSH\r\n\r\n",
         b"HTTP/1.1 abc OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 10**5,
+        b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 10**5,
     ],
 )
 async def test_what_is_not_http_is_malformed(rubbish: bytes) -> None:

@@ -51,10 +51,17 @@ def parse_model(text: str) -> ModelName:
         raise UsageError(f"{text!r}: a base URL begins with http:// or https://")
     if not model.strip():
         raise UsageError(f"{text!r} names no model: write PROVIDER:MODEL, as openai:gpt-4o-mini")
-    if not base_url:
-        example = f"{provider}:{model.strip()}@{PROVIDERS[provider].example_url}"
-        raise UsageError(f"{text!r} needs the base URL that is yours: write {example}")
+    _check_own_url(text, provider, model.strip(), base_url)
     return ModelName(provider, model.strip(), base_url)
+
+
+def _check_own_url(text: str, provider: str, model: str, base_url: str) -> None:
+    """Where every user has a base URL of their own, it is there, and ends as it must."""
+    known = PROVIDERS[provider]
+    path = urlsplit(known.example_url).path
+    if not base_url or (known.is_home(base_url) and not base_url.endswith(path)):
+        example = f"{provider}:{model}@{known.example_url}"
+        raise UsageError(f"{text!r} needs the base URL that is yours: write {example}")
 
 
 def is_loopback(host: str) -> bool:
