@@ -427,3 +427,33 @@ async def test_every_error_of_aiohttp_is_translated(error: Exception) -> None:
     assert isinstance(translated, CodecLMError)
     assert translated.__cause__ is translated.__context__ is None
     assert KEY not in repr(translated)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "said"),
+    [
+        ("ConnectionTimeoutError", Unreachable, "no connection to http://h/v1 within 15 s"),
+        ("ClientConnectorDNSError", Unreachable, "no connection to http://h/v1: "),
+        ("ClientConnectorCertificateError", EndpointRefused, "is not trusted"),
+        ("InvalidURL", EndpointRefused, "is not a URL that can be called"),
+        ("TimeoutError", TimedOut, "no complete answer from http://h/v1 within 9 s"),
+        ("ServerTimeoutError", TimedOut, "no complete answer"),
+        ("ClientPayloadError", MalformedAnswer, "was cut short"),
+        ("ClientResponseError", MalformedAnswer, "is not HTTP"),
+        ("ServerDisconnectedError", StaleConnection, "while it was idle"),
+        ("ClientOSError", StaleConnection, "while it was idle"),
+        ("ConnectionResetError", StaleConnection, "while it was idle"),
+    ],
+)
+async def test_errors_are_told_apart(name: str, kind: type[CodecLMError], said: str) -> None:
+    """What may be tried again at once, later or never is another error each."""
+    error = next(each for each in instances() if type(each).__name__ == name)
+
+    class Failing:
+        async def post(self, *arguments: object, **named: object) -> object:
+            raise error
+
+    post = Post(Failing(), "http://h/v1", "/m", timeout_s=9)  # type: ignore[arg-type]
+    with pytest.raises(kind, match=said) as caught:
+        await post.send(BODY)
+    assert type(caught.value) is kind

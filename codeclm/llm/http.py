@@ -149,7 +149,8 @@ class Post:
     def _stale(self, error: Exception) -> StaleConnection | None:
         """The error where a kept connection broke before a byte of an answer came."""
         broken = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
-        if _connected.get() or not isinstance(error, broken):
+        connecting = _connected.get() or isinstance(error, aiohttp.ClientConnectorError)
+        if connecting or not isinstance(error, broken):
             return None
         if isinstance(error, aiohttp.ServerDisconnectedError) and not isinstance(
             error.message, str
