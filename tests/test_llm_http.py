@@ -3,69 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import inspect
-import os
-import resource
-import shutil
 import socket
-import ssl
-import subprocess
-import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
-import aiohttp
 import orjson
 import pytest
-from aiohttp import web
-from aiohttp.client_reqrep import ConnectionKey
 
 from codeclm.errors import (
-    AnswerTooLarge,
-    CodecLMError,
     ConnectionFailed,
-    EndpointRefused,
     MalformedAnswer,
-    RateLimited,
     StaleConnection,
     TimedOut,
-    Unreachable,
 )
-from codeclm.llm.http import ANSWER_LIMIT_BYTES, Post, open_session
+from codeclm.llm.http import Post, open_session
 from codeclm.llm.secret import Secret
 from tests.chat_server import (
     OK,
-    Answer,
     Talk,
     always,
     chat_server,
-    fine,
-    in_turn,
     raw_server,
     read_request,
     written,
 )
-from tests.virtual_time import outcome
+from tests.posting import BODY, KEY, posting
 
 pytestmark = pytest.mark.anyio
-
-KEY = "canary-0123456789"
-BODY = b'{"model": "m"}'
-
-
-@asynccontextmanager
-async def posting(base_url: str, timeout_s: float = 30) -> AsyncIterator[Post]:
-    async with open_session() as session:
-        yield Post(session, base_url, "/chat/completions", key=Secret(KEY), timeout_s=timeout_s)
-
-
-async def failure(answer: Answer, timeout_s: float = 30) -> Exception:
-    async with chat_server(answer) as server, posting(server.base_url, timeout_s) as post:
-        error = await outcome(post.send(BODY))
-    assert isinstance(error, Exception)
-    return error
 
 
 async def test_a_call_is_one_post() -> None:
@@ -235,139 +197,6 @@ async def test_a_server_that_never_answers_times_out() -> None:
                 await post.send(BODY)
 
 
-def chunked(blocks: int) -> Answer:
-    """A body of so many MiB without its length being told."""
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for _ in range(blocks):
-            await response.write(b" " * 2**20)
-        await response.write(b"!")
-        return response
-
-    return answer
-
-
-async def test_an_answer_may_be_large_but_not_endless() -> None:
-    """A body just under the limit is read, however it is sent; one over it is dropped on the way."""
-    limit_mib = ANSWER_LIMIT_BYTES >> 20
-    for answer in (chunked(limit_mib - 1), always(200, b" " * (ANSWER_LIMIT_BYTES - 1) + b"!")):
-        async with chat_server(answer) as server, posting(server.base_url) as post:
-            assert (await post.send(BODY)).body.strip() == b"!"
-    for answer in (chunked(limit_mib + 5), always(200, b" " * (ANSWER_LIMIT_BYTES + 1))):
-        error = await failure(answer)
-        assert isinstance(error, AnswerTooLarge)
-        assert str(error) == "the answer is larger than 16 MiB"
-
-
-async def test_a_gigabyte_is_refused_by_its_length() -> None:
-    """What says that it is too large is not read at all, and its connection is closed."""
-    closed = asyncio.Event()
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await read_request(reader)
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n ")
-        await reader.read()
-        closed.set()
-
-    async with raw_server(talk) as server, posting(server.base_url) as post:
-        with pytest.raises(AnswerTooLarge):
-            await post.send(BODY)
-        await closed.wait()
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_a_bomb_does_not_unfold(encoding: str) -> None:
-    """200 MiB in 200 kB are given up at the limit, counted after decompression."""
-    plain = b" " * (200 * 2**20)
-    packed = gzip.compress(plain, 1) if encoding == "gzip" else zlib.compress(plain, 1)
-    error = await failure(always(200, packed, {"Content-Encoding": encoding}))
-    assert isinstance(error, AnswerTooLarge)
-    assert str(error) == "the answer is larger than 16 MiB"
-
-
-async def test_a_compressed_answer_is_read() -> None:
-    """A server that compresses unasked is understood, and broken compression is malformed."""
-    gzipped = {"Content-Encoding": "gzip"}
-    packed = gzip.compress(b"plain")
-    async with (
-        chat_server(always(200, packed, gzipped)) as server,
-        posting(server.base_url) as post,
-    ):
-        assert (await post.send(BODY)).body == b"plain"
-        assert server.requests[0].headers["Accept-Encoding"] == "identity"
-    assert isinstance(await failure(always(200, b"rubbish", gzipped)), MalformedAnswer)
-
-
-async def test_the_next_call_after_a_failure_works() -> None:
-    """Whatever came before, the session goes on."""
-    answers = in_turn(chunked(20), always(200, b"rubbish", {"Content-Encoding": "gzip"}), fine)
-    async with chat_server(answers) as server, posting(server.base_url) as post:
-        failures = [await outcome(post.send(BODY)) for _ in range(2)]
-        assert [type(each) for each in failures] == [AnswerTooLarge, MalformedAnswer]
-        assert (await post.send(BODY)).status == 200
-
-
-async def test_no_more_open_files_is_a_rate_limit() -> None:
-    """The endpoint is slowed, and no item fails for it; a file closed, calls work again."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    async with chat_server() as server, posting(server.base_url) as post:
-        lowest = os.dup(0)  # the lowest free number: a limit there leaves none
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
-        try:
-            error = await outcome(post.send(BODY))
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        assert isinstance(error, RateLimited)
-        assert "no more files may be open" in str(error)
-        assert (await post.send(BODY)).status == 200
-
-
-async def test_nobody_there() -> None:
-    """A refused connection is transient; the message names the URL and the reason."""
-    with socket.socket() as silent:  # bound, so that nobody else gets the port; not listening
-        silent.bind(("127.0.0.1", 0))
-        port = silent.getsockname()[1]
-        async with posting(f"http://127.0.0.1:{port}/v1") as post:
-            with pytest.raises(Unreachable, match=f"127.0.0.1:{port}/v1: .*refused"):
-                await post.send(BODY)
-
-
-async def test_plain_http_behind_an_https_url() -> None:
-    """TLS that cannot be agreed on is no connection, and the message says so."""
-    async with chat_server() as server, posting(server.base_url.replace("http:", "https:")) as post:
-        with pytest.raises(Unreachable, match="no TLS"):
-            await post.send(BODY)
-
-
-async def test_a_certificate_that_nobody_signed_stops_the_run(tmp_path: Path) -> None:
-    """No later call could succeed."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*self_signed(tmp_path))
-
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-
-    server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
-    url = f"https://localhost:{server.sockets[0].getsockname()[1]}/v1"
-    async with server, posting(url) as post:
-        with pytest.raises(EndpointRefused, match=f"certificate of {url} is not trusted"):
-            await post.send(BODY)
-
-
-def self_signed(directory: Path) -> tuple[Path, Path]:
-    """A certificate for this machine, and its key."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl is not installed")
-    certificate, key = directory / "cert.pem", directory / "key.pem"
-    command = "openssl req -x509 -nodes -newkey rsa:2048 -days 2 -subj /CN=localhost"
-    files = ["-out", str(certificate), "-keyout", str(key)]
-    subprocess.run([*command.split(), *files], check=True, capture_output=True)
-    return certificate, key
-
-
 async def test_cancelling_a_call_closes_its_connection() -> None:
     """The server sees that nobody waits any more."""
     gone = asyncio.Event()
@@ -386,74 +215,3 @@ async def test_cancelling_a_call_closes_its_connection() -> None:
             call.cancel()
         await gone.wait()
     assert call.cancelled()
-
-
-def instances() -> list[Exception]:
-    """One of each error that aiohttp's client can raise, and those of the layers below it."""
-    info = aiohttp.RequestInfo(None, "POST", {"Authorization": KEY})  # type: ignore[arg-type]
-    key = ConnectionKey("h", 1, True, True, None, None, None)
-    certificate = ssl.SSLCertVerificationError("bad")
-    found: list[Exception] = [
-        OSError(5, "I/O"),
-        TimeoutError(),
-        ConnectionResetError(),
-        ssl.SSLError(),
-    ]
-    for name in aiohttp.client_exceptions.__all__:
-        kind = getattr(aiohttp.client_exceptions, name)
-        if issubclass(kind, aiohttp.ClientConnectorCertificateError):
-            found.append(kind(key, certificate))
-        elif issubclass(kind, aiohttp.ClientConnectorError):
-            found.append(kind(key, OSError(111, "refused")))
-        elif issubclass(kind, aiohttp.ClientResponseError):
-            found.append(kind(info, ()))
-        elif issubclass(kind, aiohttp.ServerFingerprintMismatch):
-            found.append(kind(b"a", b"b", "h", 1))
-        elif issubclass(kind, aiohttp.ClientError) and not inspect.isabstract(kind):
-            found.append(kind("http://x") if issubclass(kind, aiohttp.InvalidURL) else kind())
-    return found
-
-
-@pytest.mark.parametrize("error", instances(), ids=lambda error: type(error).__name__)
-async def test_every_error_of_aiohttp_is_translated(error: Exception) -> None:
-    """Whatever aiohttp raises becomes an error of this package, alone and without headers."""
-
-    class Failing:
-        async def post(self, *arguments: object, **named: object) -> object:
-            raise error
-
-    post = Post(Failing(), "http://127.0.0.1:1/v1", "/m", key=Secret(KEY))  # type: ignore[arg-type]
-    translated = await outcome(post.send(BODY))
-    assert isinstance(translated, CodecLMError)
-    assert translated.__cause__ is translated.__context__ is None
-    assert KEY not in repr(translated)
-
-
-@pytest.mark.parametrize(
-    ("name", "kind", "said"),
-    [
-        ("ConnectionTimeoutError", Unreachable, "no connection to http://h/v1 within 15 s"),
-        ("ClientConnectorDNSError", Unreachable, "no connection to http://h/v1: "),
-        ("ClientConnectorCertificateError", EndpointRefused, "is not trusted"),
-        ("InvalidURL", EndpointRefused, "is not a URL that can be called"),
-        ("TimeoutError", TimedOut, "no complete answer from http://h/v1 within 9 s"),
-        ("ServerTimeoutError", TimedOut, "no complete answer"),
-        ("ClientPayloadError", MalformedAnswer, "was cut short"),
-        ("ClientResponseError", MalformedAnswer, "is not HTTP"),
-        ("ServerDisconnectedError", StaleConnection, "while it was idle"),
-        ("ClientOSError", StaleConnection, "while it was idle"),
-        ("ConnectionResetError", StaleConnection, "while it was idle"),
-    ],
-)
-async def test_errors_are_told_apart(name: str, kind: type[CodecLMError], said: str) -> None:
-    """What may be tried again at once, later or never is another error each."""
-    error = next(each for each in instances() if type(each).__name__ == name)
-
-    class Failing:
-        async def post(self, *arguments: object, **named: object) -> object:
-            raise error
-
-    post = Post(Failing(), "http://h/v1", "/m", timeout_s=9)  # type: ignore[arg-type]
-    with pytest.raises(kind, match=said) as caught:
-        await post.send(BODY)
-    assert type(caught.value) is kind
