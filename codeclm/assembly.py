@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codeclm.errors import UsageError
-from codeclm.llm.providers import Models, ModelSpec, allowance, parse_model
+from codeclm.llm.cache import Store
+from codeclm.llm.names import parse_model
+from codeclm.llm.providers import Models
+from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.table import METHODS
 from codeclm.seeds import MetadataFile, Tally
@@ -19,6 +22,7 @@ __all__ = [
     "make_job",
     "model_specs",
     "open_parties",
+    "preflight",
     "tally_of",
     "wanted_instructions",
 ]
@@ -46,10 +50,26 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
     return specs
 
 
-def open_parties(opened: Models, models: ModelsSettings) -> Parties:
-    """The models in their roles; the strong one judges where no judge is given."""
-    judge = None if models.judge is None else _party(opened, models.judge)
-    return Parties(_party(opened, models.strong), _party(opened, models.target), judge)
+async def preflight(models: Models, settings: Settings) -> None:
+    """One tiny call to each model, as the run will call it. Raises UsageError or RunStopped, in one line."""
+    assert settings.models is not None
+    seen: list[ModelSpec] = []
+    for party in (settings.models.strong, settings.models.target, settings.models.judge):
+        if party is not None and _spec(party) not in seen:
+            seen.append(_spec(party))
+            temperature = party.temperature
+            await models.preflight(
+                seen[-1],
+                temperature=settings.method.temperature if temperature is None else temperature,
+                max_tokens=party.max_tokens or settings.method.max_tokens,
+            )
+
+
+def open_parties(opened: Models, store: Store, models: ModelsSettings) -> Parties:
+    """The models in their roles, their answers kept in ``store``; the strong one judges where no judge is given."""
+    judge = None if models.judge is None else _party(opened, store, models.judge)
+    strong, target = (_party(opened, store, one) for one in (models.strong, models.target))
+    return Parties(strong, target, judge)
 
 
 def make_job(
@@ -104,12 +124,13 @@ def wanted_instructions(source: Source, tally: Tally | None, settings: Settings)
     return (options.per_entry or 0) * entries
 
 
-def _party(opened: Models, settings: ModelSettings) -> Party:
+def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
     return Party(
-        opened.open(_spec(settings)),
+        opened.open(_spec(settings), store),
         settings.max_in_flight,
         settings.temperature,
         settings.max_tokens,
+        structured_output=settings.structured_output,
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from codeclm.llm.events import Answered, CacheTrouble, Paused, Retried
+from codeclm.llm.events import Answered, CacheTrouble, CallFailed, Paused, Retried
 
 __all__ = ["Ledger"]
 
@@ -22,6 +22,8 @@ class Ledger:
         self.cache_troubles: Counter[str] = Counter()
         self.session: Counter[str] = Counter()
         self.pauses: Counter[str] = Counter()
+        self.errors: dict[str, Counter[str]] = {}  # by model: kinds of failed attempts
+        self.flags: Counter[str] = Counter()
         for row in earlier:
             counts = {name: int(row.get(name) or 0) for name in _COLUMNS}
             self._columns[str(row.get("model")), str(row.get("stage"))] = Counter(counts)
@@ -30,8 +32,11 @@ class Ledger:
         match event:
             case Answered():
                 self._answered(event)
-            case Retried(model, stage):
+            case Retried(model, stage, error):
                 self._add(model, stage, "retries", 1)
+                self.errors.setdefault(model, Counter())[error] += 1
+            case CallFailed(model, stage, error):
+                self.errors.setdefault(model, Counter())[error] += 1
             case Paused(model):
                 self.pauses[model] += 1
                 self.session["pauses"] += 1
@@ -46,6 +51,7 @@ class Ledger:
         ]
 
     def _answered(self, event: Answered) -> None:
+        self.flags.update(event.flags)
         self._add(event.model, event.stage, _COLUMN_OF_SOURCE[event.source], 1)
         if event.source == "endpoint":
             tokens = event.usage

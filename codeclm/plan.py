@@ -11,7 +11,7 @@ from typing import Any
 
 from codeclm.assembly import model_specs, tally_of, wanted_instructions
 from codeclm.errors import UsageError
-from codeclm.llm.providers import check_spec
+from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.rundir import check_ours
 from codeclm.seeds import Tally
 from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
@@ -44,6 +44,7 @@ class Plan:
     templates: Mapping[str, Template]
     tally: Tally | None
     retries: int = 0
+    warnings: tuple[str, ...] = ()
 
     @property
     def to_run(self) -> Settings:
@@ -127,16 +128,19 @@ def make_plan(order: Order) -> Plan:
     models = order.settings.models
     if models is None:
         raise UsageError(MISSING_MODEL.format(party="strong"))
-    plan = Plan(
+    specs = model_specs(models)
+    templates, tally = _templates(order.settings), tally_of(order.source, order.settings)
+    for spec in specs:
+        check_spec(spec, order.environ)
+    warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
+    return Plan(
         order.source,
         order.settings,
         models,
-        _templates(order.settings),
-        tally_of(order.source, order.settings),
+        templates,
+        tally,
+        warnings=tuple(dict.fromkeys(warnings)),
     )
-    for spec in model_specs(models):
-        check_spec(spec, order.environ)
-    return plan
 
 
 def _templates(settings: Settings) -> Mapping[str, Template]:

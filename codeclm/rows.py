@@ -19,7 +19,7 @@ from codeclm.records import (
     Verdict,
 )
 
-__all__ = ["Row", "example_row", "failure_row", "rejection_row"]
+__all__ = ["Row", "declined_row", "example_row", "failure_row", "rejection_row"]
 
 Row = dict[str, Any]
 
@@ -61,6 +61,23 @@ def failure_row(failed: Failed) -> Row:
     if draft is not None:
         row |= {"instruction": draft.instruction, "iteration": draft.iteration}
     return row
+
+
+def declined_row(failed: Failed) -> Row:
+    """An instruction that an endpoint filtered, or a model refused: discarded for that, and no failure."""
+    entry, identity, draft = _failed_item(failed.item)
+    assert draft is not None
+    return {
+        "id": identity,
+        "instruction": draft.instruction,
+        "reason": f"{type(failed.error).__name__.lower()}: {failed.error}",
+        "stage": failed.stage,
+        "use_case": entry.metadata.use_case,
+        "skills": entry.metadata.skills,
+        "iteration": draft.iteration,
+        "seed_id": entry.seed_id,
+        "raw": failed.error.raw,
+    }
 
 
 def _lineage(comparison: Comparison, verdict: Verdict | None) -> Row:

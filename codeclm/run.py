@@ -8,18 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import make_job, model_specs, open_parties
-from codeclm.engine.events import RunDrained
+from codeclm.assembly import make_job, open_parties, preflight
+from codeclm.endpoints import endpoint_rows
+from codeclm.engine.events import Observer, RunDrained
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
-from codeclm.llm.events import CacheTrouble, Listener
-from codeclm.llm.providers import Models, check_reachable
+from codeclm.llm.events import CacheTrouble, EndpointBack, EndpointDown, Listener
+from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import View
 from codeclm.rundir import RunDirectory, read_json, read_settings
 from codeclm.session import Session
 from codeclm.sink import Sink
+from codeclm.watch import FailureWatch
 
 __all__ = ["Finished", "Order", "Stopper", "run"]
 
@@ -69,8 +71,8 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
     if finished is not None:
         view.say(f"{order.directory}: complete since an earlier run; nothing to do")
         return finished
-    for spec in model_specs(plan.models):
-        await check_reachable(spec)
+    for warning in plan.warnings:
+        view.say(f"warning: {warning}")
     with RunDirectory(order.directory) as directory:
         stored = directory.settings()
         if stored is not None and (directory.has_rows() or plan.equals(stored)):
@@ -78,50 +80,73 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
                 plan = plan.after(stored)
             except UsageError as error:
                 raise UsageError(f"{directory.path}: {error}") from None
+        return await _open(order, plan, directory, view, stopper)
+
+
+async def _open(
+    order: Order, plan: Plan, directory: RunDirectory, view: View, stopper: Stopper
+) -> Finished:
+    """See that the models answer, before anything is written; then work with them."""
+    earlier = directory.summary() or {}
+    ledger = Ledger(earlier.get("calls", ()))
+    on_event = _telling(view, ledger)
+    async with Models(on_event=on_event, environ=order.environ) as models:
+        await preflight(models, plan.to_run)
         if order.retry_failed and directory.has_failures():
             plan = replace(plan, retries=plan.retries + 1)
             directory.write_settings(plan.record())
             directory.set_rows_aside()
-        return await _work(order, plan, directory, view, stopper)
+        cache = plan.settings.cache or directory.path / "cache"
+        async with AnswerStore(cache, on_event=on_event) as store:
+            directory.write_settings(plan.record())
+            with closing(Sink(directory.path)) as sink:
+                for oddity in sink.oddities():
+                    view.say(f"warning: {oddity}")
+                desk = _Desk(plan, models, store, sink)
+                session = Session(
+                    plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
+                )
+                return _ended(session, await desk.work(session, view, stopper))
 
 
-async def _work(
-    order: Order, plan: Plan, directory: RunDirectory, view: View, stopper: Stopper
-) -> Finished:
-    earlier = directory.summary() or {}
-    ledger = Ledger(earlier.get("calls", ()))
-    cache = plan.settings.cache or directory.path / "cache"
-    async with (
-        AnswerStore(cache, on_event=_warning(view, ledger)) as store,
-        Models(store, on_event=ledger, environ=order.environ) as models,
-    ):
-        parties = open_parties(models, plan.models)
-        directory.write_settings(plan.record())
-        with closing(Sink(directory.path)) as sink:
-            for oddity in sink.oddities():
-                view.say(f"warning: {oddity}")
-            job = make_job(
-                plan.source, plan.tally, plan.to_run, parties, plan.templates, sink.__contains__
-            )
-            session = Session(plan, directory, sink, ledger, job, earlier)
+class _Desk:
+    """The pipeline of a run, and who looks on while it works."""
 
-            def observe(event: object) -> None:
-                if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
-                    models.drain(event.reason)
+    def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
+        self._models = models
+        parties = open_parties(models, store, plan.models)
+        self.job = make_job(
+            plan.source, plan.tally, plan.to_run, parties, plan.templates, sink.__contains__
+        )
 
-            async with job.pipeline.open(job.source, [observe]) as running:
-                stopper.attach(running.drain)
-                reason = await session.consume(running, view)
-            return _ended(session, reason)
+    async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
+        """Work to the end; the reason where the run was stopped."""
+
+        def observe(event: object) -> None:
+            if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
+                self._models.drain(event.reason)
+
+        def stop(reason: RunStopped) -> None:
+            running.drain(reason)
+
+        observers: list[Observer] = [observe, FailureWatch(stop)]
+        async with self.job.pipeline.open(self.job.source, observers) as running:
+            stopper.attach(running.drain)
+            return await session.consume(running, view)
 
 
-def _warning(view: View, ledger: Ledger) -> Listener:
-    """Takes the cache's troubles down and tells the person of them at once."""
+def _telling(view: View, ledger: Ledger) -> Listener:
+    """Takes what the LLM layers tell down, and tells the person at once what matters."""
 
     def on_event(event: object) -> None:
         ledger(event)
-        if isinstance(event, CacheTrouble):
-            view.say(f"warning: {event.reason}; the run goes on, such answers would be paid again")
+        match event:
+            case CacheTrouble(reason):
+                view.say(f"warning: {reason}; the run goes on, such answers would be paid again")
+            case EndpointDown(model, reason):
+                view.say(f"{model} is out of service: {reason}; it is tried every few seconds")
+            case EndpointBack(model, down_for_s):
+                view.say(f"{model} answers again after {down_for_s:.0f} s")
 
     return on_event
 

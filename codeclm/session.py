@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Session:
-    """Goes on from ``earlier``, the summary of the sittings before."""
+    """Goes on from ``earlier``, the summary of the sittings before. ``endpoints`` tells the state of each."""
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class Session:
         ledger: Ledger,
         job: Job,
         earlier: Mapping[str, Any],
+        endpoints: Callable[[], Sequence[Mapping[str, Any]]],
     ) -> None:
         self._plan = plan
         self._directory = directory
@@ -46,6 +47,7 @@ class Session:
         self._ledger = ledger
         self._job = job
         self._earlier = earlier
+        self._endpoints = endpoints
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
@@ -142,6 +144,9 @@ class Session:
             },
             **outcomes,
             "calls": self._ledger.rows(),
+            "failed_attempts": {model: dict(kinds) for model, kinds in self._ledger.errors.items()},
+            "answer_flags": dict(self._ledger.flags),
+            "endpoints": self._endpoints(),
             "rate_limit_pauses": dict(self._ledger.pauses),
             "quarantined_lines": self._quarantined,
             "cache_troubles": dict(self._ledger.cache_troubles),

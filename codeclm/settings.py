@@ -54,10 +54,15 @@ class ModelSettings(_Strict):
     api_key_env: Annotated[str | None, AfterValidator(_variable_name)] = None
     requests_per_minute: float | None = Field(None, gt=0)
     tokens_per_minute: int | None = Field(None, gt=0)
+    input_tokens_per_minute: int | None = Field(None, gt=0)
+    output_tokens_per_minute: int | None = Field(None, gt=0)
     max_in_flight: int = Field(64, ge=1, le=20_000)
+    adaptive: bool = True
+    patience_s: float = Field(900, gt=0)
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1)
     send_seed: bool = False
+    structured_output: bool = False
     extra_body: dict[str, Any] = Field(default_factory=dict)
     timeout_s: float = Field(600, gt=0)
     attempts: int = Field(5, ge=1, le=100)
@@ -89,7 +94,7 @@ class Settings(_Strict):
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
         tree = self.model_dump(mode="json", exclude={"prompts", "cache", "units_in_flight"})
         flat = _flat(tree)
-        return {name: value for name, value in flat.items() if not _is_free(name)}
+        return {name: value for name, value in flat.items() if not _is_free(name, value)}
 
     def with_max_in_flight(self, calls: int) -> Settings:
         """The same settings with so many calls at once to each model."""
@@ -107,13 +112,17 @@ class Settings(_Strict):
 # May change between two runs on one directory: the answers stay the same.
 _FREE = frozenset(
     {"api_key_env", "attempts", "max_in_flight", "requests_per_minute", "timeout_s"}
-    | {"tokens_per_minute"}
+    | {"tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"}
+    | {"adaptive", "patience_s"}
 )
 
 
-def _is_free(name: str) -> bool:
+def _is_free(name: str, value: object) -> bool:
     place = name.split(".")
-    return place[0] == "models" and len(place) == 3 and place[2] in _FREE
+    if place[0] != "models" or len(place) != 3:
+        return False
+    # Runs from before there was structured output have no word of it, and go on without.
+    return place[2] in _FREE or (place[2] == "structured_output" and value is False)
 
 
 def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:

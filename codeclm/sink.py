@@ -9,9 +9,10 @@ from typing import Any
 
 from codeclm.disk import REAL, Disk, replace_file
 from codeclm.engine.stage import Failed
+from codeclm.errors import Declined
 from codeclm.lines import LinesFile
 from codeclm.records import Example, Rejection
-from codeclm.rows import Row, example_row, failure_row, rejection_row
+from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_row
 from codeclm.rundir import OUTCOMES
 
 __all__ = ["Sink"]
@@ -140,6 +141,8 @@ def _row(outcome: object) -> tuple[str, Row]:
             return "selected", example_row(outcome)
         case Rejection():
             return "discarded", rejection_row(outcome)
+        case Failed(_, stage, Declined()) if stage in INSTRUCTION_STAGES:
+            return "discarded", declined_row(outcome)
         case Failed():
             return "failed", failure_row(outcome)
     raise TypeError(f"{type(outcome).__name__} is no outcome")

@@ -7,13 +7,13 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from codeclm.assembly import make_job, model_specs, open_parties, tally_of
+from codeclm.assembly import make_job, open_parties, preflight, tally_of
 from codeclm.engine.events import Observer
 from codeclm.engine.run import Run
 from codeclm.errors import UsageError
 from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.chat import ChatModel
-from codeclm.llm.providers import Models, check_reachable
+from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore, MemoryStore
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.records import Example
@@ -72,13 +72,12 @@ async def synthesize(
 async def _opened(
     settings: Settings, store: Store, tell: Observer, stack: AsyncExitStack
 ) -> Parties:
-    """The models that ``settings`` names, after seeing that somebody serves them."""
+    """The models that ``settings`` names, after seeing that they answer."""
     if settings.models is None:
         raise UsageError("settings: no models; give settings.models, or parties")
-    models = await stack.enter_async_context(Models(store, on_event=tell))
-    opened = open_parties(models, settings.models)
-    for spec in model_specs(settings.models):
-        await check_reachable(spec)
+    models = await stack.enter_async_context(Models(on_event=tell))
+    opened = open_parties(models, store, settings.models)
+    await preflight(models, settings)
     return opened
 
 

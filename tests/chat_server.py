@@ -22,6 +22,7 @@ class Received:
 
     headers: dict[str, str]
     body: dict[str, object]
+    path: str = ""
 
 
 @dataclass
@@ -62,15 +63,15 @@ def in_turn(*answers: Answer) -> Answer:
 
 @asynccontextmanager
 async def chat_server(answer: Answer = fine) -> AsyncIterator[ChatServer]:
-    """Serve ``answer`` at /v1/chat/completions."""
+    """Serve ``answer`` to whatever is posted."""
     server = ChatServer("")
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        server.requests.append(Received(dict(request.headers), await request.json()))
+        server.requests.append(Received(dict(request.headers), await request.json(), request.path))
         return await answer(request)
 
     app = web.Application()
-    app.router.add_post("/v1/chat/completions", handle)
+    app.router.add_post("/{path:.*}", handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -36,7 +36,7 @@ APART = [{"engine", "llm"}, {"engine", "simulator"}, {"llm", "simulator"}]
 
 # One third-party library, one place that imports it.
 THIRD_PARTY = {
-    "aiohttp": {"llm/openai.py", "simulator"},
+    "aiohttp": {"llm/http.py", "simulator"},
     "asyncio_throttle": {"llm"},
     "diskcache": {"llm"},
     "jinja2": {"stages/prompt.py"},

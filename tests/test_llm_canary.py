@@ -12,7 +12,8 @@ from aiohttp import web
 
 from codeclm.errors import CodecLMError
 from codeclm.llm.chat import ChatRequest, Message
-from codeclm.llm.providers import Models, ModelSpec
+from codeclm.llm.providers import Models
+from codeclm.llm.spec import ModelSpec
 from codeclm.llm.store import AnswerStore
 from tests.chat_server import (
     OK,
@@ -29,7 +30,7 @@ from tests.virtual_time import outcome
 pytestmark = pytest.mark.anyio
 
 CANARY = "CanaryKey-7f3a9b51c2"
-ENVIRON = {"OPENAI_API_KEY": CANARY}
+ENVIRON = {"MY_KEY": CANARY}
 PARTS = (CANARY, CANARY[:12], CANARY[-12:])
 
 
@@ -75,6 +76,11 @@ ANSWERS: dict[str, Answer] = {
     "200 no choices": echo(200, '{"HEADERS": 1}'),
     "200 empty": echo(200, '{"choices": [{"message": {"content": ""}}], "x": "HEADERS"}'),
     "redirect": always(302, b"", {"Location": "http://127.0.0.1:1/elsewhere"}),
+    "parameter": echo(
+        400,
+        '{"error": {"message": "HEADERS", "code": "unsupported_parameter", "param": "messages"}}',
+    ),
+    "too large": always(200, b" " * 2**20 * 17),
     "gzip": always(200, b"rubbish", {"Content-Encoding": "gzip"}),
 }
 
@@ -97,15 +103,29 @@ async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     await reader.read()
 
 
+async def fail_when_kept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    writer.write(written().replace(b"200 OK", b"500 No"))
+    await read_request(reader)
+
+
 TALKS: dict[str, Talk] = {
     "hang up": hang_up,
     "cut": cut,
+    "fail, and hang up when used again": fail_when_kept,
     "no HTTP": no_http,
     "silence": stay_silent,
 }
 
 
-async def fail(base_url: str, directory: Path) -> None:
+HEADERS = {
+    "anthropic": ("x-api-key", CANARY),
+    "azure": ("api-key", CANARY),
+    "openai": ("Authorization", f"Bearer {CANARY}"),
+}
+
+
+async def fail(base_url: str, directory: Path, provider: str = "openai") -> None:
     """Make a call that fails, and look for the key in everything that comes of it."""
     events: list[object] = []
 
@@ -113,12 +133,12 @@ async def fail(base_url: str, directory: Path) -> None:
         await asyncio.sleep(0)
 
     asked = ChatRequest((Message("user", "Hi"),))
-    spec = ModelSpec(f"openai:m@{base_url}", attempts=2, timeout_s=0.3)
+    spec = ModelSpec(f"{provider}:m@{base_url}", "MY_KEY", attempts=2, timeout_s=0.3)
     async with (
         AnswerStore(directory, events.append) as store,
-        Models(store, on_event=events.append, environ=ENVIRON, sleep=sleep) as models,
+        Models(on_event=events.append, environ=ENVIRON, sleep=sleep) as models,
     ):
-        model = models.open(spec)
+        model = models.open(spec, store)
         error = await outcome(model.complete(asked))
         assert isinstance(error, CodecLMError)
         texts = [*shown(error), *map(repr, events), repr(model), repr(models), repr(spec)]
@@ -127,12 +147,17 @@ async def fail(base_url: str, directory: Path) -> None:
         assert not [part for part in PARTS if part in text], text
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-async def test_answers_that_echo_the_key(name: str, tmp_path: Path) -> None:
+SENT = [("openai", name) for name in ANSWERS]
+SENT += [(other, name) for other in ("anthropic", "azure") for name in ("401", "400", "200 empty")]
+
+
+@pytest.mark.parametrize(("provider", "name"), SENT)
+async def test_answers_that_echo_the_key(provider: str, name: str, tmp_path: Path) -> None:
     """A server that repeats all headers in its error does not get the key into ours."""
     async with chat_server(ANSWERS[name]) as server:
-        await fail(server.base_url, tmp_path / "cache")
-        assert server.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
+        await fail(server.base_url, tmp_path / "cache", provider)
+        header, value = HEADERS[provider]
+        assert server.requests[0].headers[header] == value
 
 
 @pytest.mark.parametrize("name", TALKS)
@@ -155,9 +180,11 @@ async def test_a_call_that_works(tmp_path: Path) -> None:
     async with (
         chat_server(always(200, OK)) as server,
         AnswerStore(tmp_path / "cache") as store,
-        Models(store, environ=ENVIRON) as models,
+        Models(environ=ENVIRON) as models,
     ):
-        await models.open(ModelSpec(f"openai:m@{server.base_url}")).complete(asked)
+        spec = ModelSpec(f"openai:m@{server.base_url}", api_key_env="MY_KEY")
+        await models.open(spec, store).complete(asked)
+        assert server.requests[0].headers["Authorization"] == f"Bearer {CANARY}"
         kept = b"".join(path.read_bytes() for path in (tmp_path / "cache").iterdir())
     assert b"yes" in kept
     assert CANARY.encode() not in kept

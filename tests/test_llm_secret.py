@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codeclm.llm.secret import Secret, redact
+from codeclm.llm.secret import Secret, bare, redact
 
 
 def test_a_secret_shows_only_when_asked() -> None:
@@ -22,6 +22,9 @@ def test_a_secret_shows_only_when_asked() -> None:
         ("Authorization: Bearer abc.def-ghi, sorry", "Authorization: Bearer ***, sorry"),
         ('{"h":"bearer abc"}', '{"h":"bearer ***"}'),
         ("https://x/y?key=AIzaSy123&alt=json", "https://x/y?key=***&alt=json"),
+        ("x-api-key: abcdefgh; api-key: ijklmnop", "x-api-key: ***; api-key: ***"),
+        ("gsk_0123456789ab AIzaSyA0123456789 hf_abcdefghijk", "*** *** ***"),
+        ("half_width chalf_rings", "half_width chalf_rings"),
         ("the canary-7 sang", "the *** sang"),
         ("abcd****wxyz is wrong", "*** is wrong"),
         ("task-oriented risk-taking desk-bound", "task-oriented risk-taking desk-bound"),
@@ -42,3 +45,16 @@ def test_a_key_across_the_cut_does_not_show_in_part() -> None:
 def test_a_tiny_key_is_not_searched_for() -> None:
     """A key of one letter would garble every message."""
     assert redact("EXAMPLE x", Secret("x")) == "EXAMPLE x"
+
+
+def test_a_bare_error_has_no_frames() -> None:
+    """Nothing leads from it to the variables of whoever raised it."""
+    try:
+        try:
+            raise KeyError("canary")
+        except KeyError as cause:
+            raise ValueError("shown") from cause
+    except ValueError as error:
+        kept = bare(error)
+    assert kept.args == ("shown",)
+    assert [kept.__cause__, kept.__context__, kept.__traceback__] == [None] * 3

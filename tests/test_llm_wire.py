@@ -23,16 +23,11 @@ from codeclm.errors import (
     ServerError,
     ToolCallAnswer,
 )
-from codeclm.llm.chat import ChatRequest, Completion, Message, Usage
+from codeclm.llm.chat import Completion, Usage
 from codeclm.llm.endpoint import Endpoint
-from codeclm.llm.wire import payload, read_completion
+from codeclm.llm.wire import read_completion
 
 ENDPOINT = Endpoint("https://api.example.com/v1", "m-1", "EXAMPLE_API_KEY")
-ASKED = ChatRequest((Message("system", "Be brief."), Message("user", "Größe?")), draw=7)
-MESSAGES = [
-    {"role": "system", "content": "Be brief."},
-    {"role": "user", "content": "Größe?"},
-]
 
 
 def read(body: object, status: int = 200, headers: dict[str, str] | None = None) -> Completion:
@@ -42,36 +37,6 @@ def read(body: object, status: int = 200, headers: dict[str, str] | None = None)
 
 def answer(message: object, finish_reason: object = "stop", **more: object) -> dict[str, Any]:
     return {"choices": [{"message": message, "finish_reason": finish_reason}], **more}
-
-
-@pytest.mark.parametrize(
-    ("request_", "options", "expected"),
-    [
-        (ASKED, {}, {"model": "m", "messages": MESSAGES}),
-        (
-            ChatRequest(ASKED.messages, temperature=0.0, max_tokens=5, stage="judge", priority=2),
-            {},
-            {"model": "m", "messages": MESSAGES, "temperature": 0.0, "max_tokens": 5},
-        ),
-        (ASKED, {"send_seed": True}, {"model": "m", "messages": MESSAGES, "seed": 7}),
-        (
-            ChatRequest(ASKED.messages, max_tokens=5),
-            {"extra_body": {"max_tokens": None, "max_completion_tokens": 5, "top_p": 0.9}},
-            {"model": "m", "messages": MESSAGES, "max_completion_tokens": 5, "top_p": 0.9},
-        ),
-        (ASKED, {"extra_body": {"stream": True}}, {"model": "m", "messages": MESSAGES}),
-        (ASKED, {"extra_body": {"model": "n"}}, {"model": "n", "messages": MESSAGES}),
-    ],
-)
-def test_payload(request_: ChatRequest, options: dict[str, Any], expected: object) -> None:
-    """What is asked is sent, what is not said is left out, extra fields win, nothing is streamed."""
-    assert orjson.loads(payload(request_, model="m", **options)) == expected
-
-
-def test_text_that_is_no_unicode_is_refused_before_it_is_sent() -> None:
-    """Half of a surrogate pair in a message fails this item, not the run."""
-    with pytest.raises(RequestRefused, match="cannot be written as JSON"):
-        payload(ChatRequest((Message("user", "\ud83d"),)), model="m")
 
 
 UNCOUNTED = ("usage_missing",)

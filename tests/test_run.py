@@ -511,7 +511,11 @@ async def test_the_key_is_nowhere(tmp_path: Path) -> None:
 async def test_a_missing_key_is_told_before_anything_is_written(tmp_path: Path) -> None:
     """The variable to set is named."""
     settings = settings_for("https://models.example/v1", method=METHOD)
-    with pytest.raises(UsageError, match="OPENAI_API_KEY"):
+    assert settings.models is not None
+    tree = settings.models.model_dump()
+    tree["strong"]["api_key_env"] = "MY_KEY"
+    settings = settings.model_validate({**settings.model_dump(), "models": tree})
+    with pytest.raises(UsageError, match="MY_KEY"):
         await complete(tmp_path / "run", settings, environ={})
     assert not (tmp_path / "run").exists()
 

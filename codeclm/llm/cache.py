@@ -70,8 +70,8 @@ class CachedModel:
     """Answers from ``store`` where it can, else from ``inner``, and keeps what is answered.
 
     ``identity`` is all of the endpoint that decides an answer. Equal requests at the same time are
-    one call. An answer that was cut short is kept: the same request would be cut short again. One
-    that the endpoint filtered is not. Each request is told to ``on_event`` once.
+    one call. An answer that was cut short is kept, and so is a refusal: both are answers, and paid for. Each request
+    is told to ``on_event`` once.
     """
 
     def __init__(
@@ -111,8 +111,7 @@ class CachedModel:
             if completion is None:
                 source = "endpoint"
                 completion = await self._inner.complete(request)
-                if completion.finish_reason != "content_filter":
-                    await self._store.put(key, encode(completion))
+                await self._store.put(key, encode(completion))
         except Exception as error:
             self._settle(key, error)
             raise
@@ -151,5 +150,6 @@ class CachedModel:
         self, request: ChatRequest, completion: Completion, source: str, began_s: float
     ) -> Completion:
         usage, duration_s = completion.usage, self._clock() - began_s
-        self._on_event(Answered(self._model, request.stage, source, usage, duration_s))
+        flags = completion.flags
+        self._on_event(Answered(self._model, request.stage, source, usage, duration_s, flags))
         return completion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,7 +23,8 @@ class ChatRequest:
 
     ``draw`` tells samples of one prompt apart: equal requests with equal draws are one answer.
     ``stage`` (who asks) and ``priority`` (lower goes first at the endpoint) do not change the answer
-    and are no part of its identity.
+    and are no part of its identity. ``schema`` is ``{"name": ..., "schema": ...}``: a JSON schema that
+    the answer is to follow where the endpoint can see to that; plain JSON values only.
     """
 
     messages: tuple[Message, ...]
@@ -31,6 +33,7 @@ class ChatRequest:
     draw: int = 0
     stage: str = ""
     priority: int = 0
+    schema: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

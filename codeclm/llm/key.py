@@ -30,13 +30,15 @@ class KeyMaker:
 
     def key(self, request: ChatRequest) -> str:
         """64 hexadecimal digits. Raises RequestRefused for text that is no Unicode."""
-        asked = {
+        asked: dict[str, object] = {
             "draw": request.draw,
             "max_tokens": request.max_tokens,
             "messages": [{"content": m.content, "role": m.role} for m in request.messages],
             # 1 and 1.0 are one temperature and must be one key
             "temperature": None if request.temperature is None else float(request.temperature),
         }
+        if request.schema is not None:
+            asked["schema"] = request.schema
         try:
             written = orjson.dumps(asked, option=orjson.OPT_SORT_KEYS)
         except orjson.JSONEncodeError as error:

@@ -9,23 +9,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from codeclm.errors import UsageError
+from codeclm.llm.catalogue import PROVIDERS
 
-__all__ = ["PROVIDERS", "ModelName", "Provider", "is_loopback", "is_private", "parse_model"]
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Where a provider answers, and the environment variable of its key (None: it needs none)."""
-
-    base_url: str
-    api_key_env: str | None
-
-
-PROVIDERS = {
-    "ollama": Provider("http://127.0.0.1:11434/v1", None),
-    "openai": Provider("https://api.openai.com/v1", "OPENAI_API_KEY"),
-    "vllm": Provider("http://127.0.0.1:8000/v1", None),
-}
+__all__ = ["ModelName", "is_loopback", "is_private", "parse_model"]
 
 PRIVATE_SUFFIXES = (".local", ".internal", ".lan", ".localdomain", ".localhost")
 
@@ -65,7 +51,17 @@ def parse_model(text: str) -> ModelName:
         raise UsageError(f"{text!r}: a base URL begins with http:// or https://")
     if not model.strip():
         raise UsageError(f"{text!r} names no model: write PROVIDER:MODEL, as openai:gpt-4o-mini")
+    _check_own_url(text, provider, model.strip(), base_url)
     return ModelName(provider, model.strip(), base_url)
+
+
+def _check_own_url(text: str, provider: str, model: str, base_url: str) -> None:
+    """Where every user has a base URL of their own, it is there, and ends as it must."""
+    known = PROVIDERS[provider]
+    path = urlsplit(known.example_url).path
+    if not base_url or (known.is_home(base_url) and not base_url.endswith(path)):
+        example = f"{provider}:{model}@{known.example_url}"
+        raise UsageError(f"{text!r} needs the base URL that is yours: write {example}")
 
 
 def is_loopback(host: str) -> bool:

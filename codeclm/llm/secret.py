@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
-__all__ = ["Secret", "redact"]
+__all__ = ["Secret", "bare", "redact"]
+
+E = TypeVar("E", bound=Exception)
 
 MASK = "***"
 
@@ -13,6 +16,7 @@ LOOKS_SECRET = re.compile(
     r"""
       (?<=bearer\s)[^\s"'\\,;<>]+
     | (?<![A-Za-z0-9])sk-[A-Za-z0-9_*.-]{4,}
+    | (?<![A-Za-z0-9])(?:AIza|gsk_|hf_|tgp_v1_)[A-Za-z0-9_*-]{8,}
     | (?<=key=)[^\s"'\\&<>]+
     | (?<=key:\s)[^\s"'\\,;<>]+
     | [^\s"'\\:=,;<>]*\*{3,}[^\s"'\\,;<>]*
@@ -45,3 +49,9 @@ def redact(text: str, secret: Secret | None = None) -> str:
     if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
         text = text.replace(secret.reveal(), MASK)
     return LOOKS_SECRET.sub(MASK, text[:SHOWN_CHARACTERS])
+
+
+def bare(error: E) -> E:
+    """``error`` without causes and frames, whose variables may hold a key."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

@@ -1,4 +1,4 @@
-"""The bytes of an OpenAI-compatible chat completion: a request to a payload, an answer to a record."""
+"""The bytes of an OpenAI-compatible chat completion, read."""
 
 from __future__ import annotations
 
@@ -6,45 +6,15 @@ from collections.abc import Callable, Mapping
 
 import orjson
 
-from codeclm.errors import Filtered, MalformedAnswer, RequestRefused, UnusableAnswer
+from codeclm.errors import Filtered, MalformedAnswer, UnusableAnswer
 from codeclm.llm.answer import completion_in
-from codeclm.llm.chat import ChatRequest, Completion
+from codeclm.llm.chat import Completion
 from codeclm.llm.complaint import complaint_in, complaint_inside
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.refusal import error_for
 from codeclm.llm.secret import redact
 
-__all__ = ["payload", "read_completion"]
-
-
-def payload(
-    request: ChatRequest,
-    *,
-    model: str,
-    send_seed: bool = False,
-    extra_body: Mapping[str, object] | None = None,
-) -> bytes:
-    """The JSON body that asks for ``request``.
-
-    ``extra_body`` comes last and wins; a None in it takes the field away. With ``send_seed`` the
-    draw is the seed. An answer is never streamed. Raises RequestRefused for text that is no
-    Unicode (lone surrogates).
-    """
-    body: dict[str, object] = {"model": model, "messages": request.messages}
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
-    if send_seed:
-        body["seed"] = request.draw
-    if extra_body:
-        body.update(extra_body)
-        body = {name: value for name, value in body.items() if value is not None}
-        body.pop("stream", None)
-    try:
-        return orjson.dumps(body)
-    except orjson.JSONEncodeError as error:
-        raise RequestRefused(f"the request cannot be written as JSON: {error}") from None
+__all__ = ["read_completion"]
 
 
 def read_completion(

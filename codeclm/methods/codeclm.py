@@ -35,6 +35,7 @@ from codeclm.stages.judge import Judge, parse_scores
 from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.respond import Respond, Respondent
 from codeclm.stages.rubrics import parse_rubrics
+from codeclm.stages.schemas import SCHEMAS
 
 __all__ = ["codeclm"]
 
@@ -191,7 +192,7 @@ class _Steps:
             self._respondent(self.parties.strong),
             self._respondent(self.parties.target),
         )
-        return Respond(strong, target if compared else None, self.options.redraws)
+        return Respond(strong, target if compared else None)
 
     def judge(self) -> Judge:
         scale = self.options.scale
@@ -214,15 +215,18 @@ class _Steps:
             self._sampling(party, name),
             self.options.redraws,
             {key: value for key, value in known.items() if key in template.variables},
+            SCHEMAS.get(name) if party.structured_output else None,
         )
 
     def _sampling(self, party: Party, name: str) -> Sampling:
         options = self.options
         max_tokens = party.max_tokens or options.max_tokens
+        longer = 2 * max_tokens if options.on_cut_off == "double" else None
         temperature = options.temperature if party.temperature is None else party.temperature
         if name != "judge":
-            return Sampling(temperature, max_tokens, PRIORITY[name])
+            return Sampling(temperature, max_tokens, PRIORITY[name], None, longer)
         # A temperature set for the strong model is not meant for it where it judges as well.
         own = self.parties.judge.temperature if self.parties.judge else None
         judging = options.judge_temperature if own is None else own
-        return Sampling(judging, max_tokens, PRIORITY[name], max(judging, options.temperature))
+        redraw_temperature = max(judging, options.temperature)
+        return Sampling(judging, max_tokens, PRIORITY[name], redraw_temperature, longer)

@@ -16,7 +16,7 @@ class Party:
     """A model in its role.
 
     ``temperature`` and ``max_tokens`` overrule the method's, where given. ``name`` tells models of your own apart in
-    a cache on disk: another name, other answers.
+    a cache on disk: another name, other answers. ``structured_output`` has it asked for JSON by a schema.
     """
 
     model: ChatModel
@@ -24,6 +24,7 @@ class Party:
     temperature: float | None = None
     max_tokens: int | None = None
     name: str = ""
+    structured_output: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 __all__ = ["CodecLMOptions"]
 
@@ -29,6 +30,8 @@ class CodecLMOptions:
     swap_positions: judge twice with swapped positions; off, strong always stands first.
     scale: the best score a judge can give.
     redraws: new draws for an answer that cannot be read.
+    on_cut_off: what to do where an answer ends at max_tokens: "double" asks once more with twice as many, "fail" does
+        not.
     temperature: for encode, decode, rubrics, improve and respond.
     judge_temperature: for judge; a new draw of an unreadable judgement has ``temperature``.
     max_tokens: the most tokens one answer may have.
@@ -53,6 +56,7 @@ class CodecLMOptions:
     swap_positions: bool = True
     scale: int = 10
     redraws: int = 2
+    on_cut_off: Literal["double", "fail"] = "double"
     temperature: float = 0.7
     judge_temperature: float = 0.0
     max_tokens: int = 2048
@@ -73,6 +77,8 @@ class CodecLMOptions:
             object.__setattr__(self, "total", 2000)
         if max(self.temperature, self.judge_temperature) > 2:
             raise ValueError("a temperature must be at most 2")
+        if self.on_cut_off not in ("double", "fail"):
+            raise ValueError(f"on_cut_off is {self.on_cut_off!r}; it must be 'double' or 'fail'")
         if self.per_call > 50:
             raise ValueError(f"per_call is {self.per_call}; it must be at most 50")
         if list(self.extends) != sorted({*self.extends, self.total or 0} - {self.total or 0}):

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from jinja2 import StrictUndefined, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from codeclm.errors import ParseError, UsageError
+from codeclm.errors import ParseError, Refused, UsageError
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
 
 __all__ = ["CUT_OFF", "Question", "Sampling", "Template"]
@@ -88,13 +88,15 @@ class Template:
 class Sampling:
     """How a model is asked: temperature, at most ``max_tokens`` generated, lower ``priority`` first.
 
-    At temperature 0 a new draw would be the same answer, so a further draw has ``redraw_temperature``.
+    At temperature 0 a new draw would be the same answer, so a further draw has ``redraw_temperature``. After an answer
+    that was cut off, ``longer_max_tokens`` may be generated; None: what is cut off has failed.
     """
 
     temperature: float | None
     max_tokens: int | None
     priority: int = 0
     redraw_temperature: float | None = None
+    longer_max_tokens: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Question(Generic[T]):
     """Asks ``model`` and reads its answer with ``parse`` (text to value, raises ParseError).
 
     ``constants`` are variables that are the same each time. An answer that cannot be read, or was cut off, is asked
-    for again as a new draw, ``redraws`` times at most.
+    for again as a new draw, ``redraws`` times at most. ``schema`` is that of a JSON answer (see ChatRequest).
     """
 
     template: Template
@@ -111,33 +113,49 @@ class Question(Generic[T]):
     sampling: Sampling
     redraws: int = 2
     constants: Mapping[str, object] = field(default_factory=dict)
+    schema: Mapping[str, object] | None = None
 
     async def ask(self, variables: Mapping[str, object], *, draw: int = 0) -> T:
-        """The parsed answer. Raises ParseError with the last raw text, or what the model raises."""
+        """The parsed answer.
+
+        Raises ParseError with the last raw text, Refused where that was a refusal, or what the model raises.
+        """
         prompt = self.template.render({**self.constants, **variables})
+        max_tokens = self.sampling.max_tokens
         for attempt in range(self.redraws + 1):
-            completion = await self.model.complete(self._request(prompt, draw, attempt))
+            asked = self._request(prompt, draw, attempt, max_tokens)
+            completion = await self.model.complete(asked)
             try:
                 return self._read(completion)
             except ParseError as error:
                 unread = error
-        answers = "1 answer" if not self.redraws else f"{self.redraws + 1} answers"
-        raise ParseError(f"{unread} ({answers})", unread.raw)
+            if completion.finish_reason in CUT_OFF:
+                if max_tokens == self.sampling.longer_max_tokens:
+                    break
+                max_tokens = self.sampling.longer_max_tokens
+                if max_tokens is None:
+                    break
+        answers = "1 answer" if not attempt else f"{attempt + 1} answers"
+        kind = Refused if completion.finish_reason == "refusal" else ParseError
+        raise kind(f"{unread} ({answers})", unread.raw)
 
-    def _request(self, prompt: str, draw: int, attempt: int) -> ChatRequest:
+    def _request(self, prompt: str, draw: int, attempt: int, max_tokens: int | None) -> ChatRequest:
         temperature = self.sampling.temperature
         if attempt and self.sampling.redraw_temperature is not None:
             temperature = self.sampling.redraw_temperature
         return ChatRequest(
             messages=(Message("user", prompt),),
             temperature=temperature,
-            max_tokens=self.sampling.max_tokens,
+            max_tokens=max_tokens,
             draw=draw + attempt,
             stage=self.template.name,
             priority=self.sampling.priority,
+            schema=self.schema,
         )
 
     def _read(self, completion: Completion) -> T:
         if completion.finish_reason in CUT_OFF:
             raise ParseError("the answer was cut off at its token limit", completion.text)
+        if completion.finish_reason == "refusal":
+            raise ParseError("the model refused", completion.text)
         return self.parse(completion.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codeclm.errors import ParseError
+from codeclm.errors import ParseError, Refused
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
 from codeclm.records import Comparison, Draft
 from codeclm.stages.both import both
@@ -22,14 +22,25 @@ class Respondent:
     sampling: Sampling
     system_prompt: str | None = None
 
-    async def respond(self, instruction: str, *, draw: int = 0) -> Completion:
-        """The answer to ``instruction``; ``draw`` tells repeated samples apart."""
+    async def respond(self, instruction: str) -> Completion:
+        """The answer to ``instruction``."""
+        return await self._ask(instruction, 0, self.sampling.max_tokens)
+
+    async def whole(self, instruction: str) -> Completion:
+        """The answer to ``instruction``; where it was cut off, a second one with more tokens if that is wanted."""
+        completion = await self.respond(instruction)
+        longer = self.sampling.longer_max_tokens
+        if completion.finish_reason in CUT_OFF and longer is not None:
+            return await self._ask(instruction, 1, longer)
+        return completion
+
+    async def _ask(self, instruction: str, draw: int, max_tokens: int | None) -> Completion:
         system = (Message("system", self.system_prompt),) if self.system_prompt else ()
         return await self.model.complete(
             ChatRequest(
                 messages=(*system, Message("user", instruction)),
                 temperature=self.sampling.temperature,
-                max_tokens=self.sampling.max_tokens,
+                max_tokens=max_tokens,
                 draw=draw,
                 stage="respond",
                 priority=self.sampling.priority,
@@ -41,28 +52,26 @@ class Respondent:
 class Respond:
     """Draft -> Comparison. Without ``target`` only the strong model answers.
 
-    A strong answer that was cut off is asked for again, ``redraws`` times, then the item fails: half an answer is
-    nothing to learn from. A target answer that was cut off is judged as it is: rambling on is how weak models fail.
+    Half an answer of the strong model, or a refusal, is nothing to learn from: the first fails the item, the second
+    discards it. The target's is judged as it is: rambling on, or refusing, is how weak models fail.
     """
 
     strong: Respondent
     target: Respondent | None
-    redraws: int = 2
 
     async def __call__(self, draft: Draft) -> Sequence[Comparison]:
         if self.target is None:
-            return [Comparison(draft, await self._whole(draft.instruction), None)]
+            return [Comparison(draft, await self._strong(draft.instruction), None)]
         strong, target = await both(
-            self._whole(draft.instruction), self.target.respond(draft.instruction)
+            self._strong(draft.instruction), self.target.respond(draft.instruction)
         )
         return [Comparison(draft, strong, target.text, target.finish_reason in CUT_OFF)]
 
-    async def _whole(self, instruction: str) -> str:
-        for draw in range(self.redraws + 1):
-            completion = await self.strong.respond(instruction, draw=draw)
-            if completion.finish_reason not in CUT_OFF:
-                return completion.text
-        raise ParseError(
-            f"the strong response was cut off at its token limit ({self.redraws + 1} answers)",
-            completion.text,
-        )
+    async def _strong(self, instruction: str) -> str:
+        completion = await self.strong.whole(instruction)
+        if completion.finish_reason in CUT_OFF:
+            message = "the strong response was cut off at its token limit"
+            raise ParseError(message, completion.text)
+        if completion.finish_reason == "refusal":
+            raise Refused("the strong model refused", completion.text)
+        return completion.text

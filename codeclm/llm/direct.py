@@ -1,0 +1,121 @@
+"""One call to one endpoint: asked in its dialect, answered or refused; no retries, no limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import orjson
+
+from codeclm.errors import CodecLMError, EndpointRefused, ParameterRefused, RequestRefused
+from codeclm.llm.chat import ChatRequest, Completion
+from codeclm.llm.dialect import Dialect
+from codeclm.llm.endpoint import Endpoint
+from codeclm.llm.http import Post
+from codeclm.llm.refusal import one_line
+from codeclm.llm.secret import Secret, bare, redact
+
+__all__ = ["ChatApi", "DirectModel", "body_of"]
+
+
+class Reader(Protocol):
+    """Makes a completion of an HTTP answer, or raises the error that it amounts to."""
+
+    def __call__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        endpoint: Endpoint,
+        redact: Callable[[str], str],
+    ) -> Completion: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatApi:
+    """How completions are asked for and read.
+
+    ``path`` follows the base URL. ``fields`` makes those of a request, from it, the model and whether
+    the draw is to be the seed; ``needed`` are those that it cannot go without.
+    """
+
+    path: str
+    fields: Callable[[ChatRequest, str, bool], dict[str, object]]
+    read: Reader
+    needed: Collection[str] = ()
+
+
+class DirectModel:
+    """Asks one model of one endpoint once.
+
+    ``dialect`` is shared by all that ask the endpoint. ``extra_body`` holds further fields. Raises
+    what ``post`` and ``api`` raise; ParameterRefused only where the next request will be another.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        endpoint: Endpoint,
+        api: ChatApi,
+        dialect: Dialect,
+        *,
+        key: Secret | None = None,
+        send_seed: bool = False,
+        extra_body: Mapping[str, object] | None = None,
+    ) -> None:
+        self._post = post
+        self._endpoint = endpoint
+        self._api = api
+        self._dialect = dialect
+        self._send_seed = send_seed
+        # An answer is never streamed.
+        self._extra = {**(extra_body or {}), "stream": None}
+        self._redact = partial(redact, secret=key)
+
+    def __repr__(self) -> str:
+        return f"DirectModel({self._endpoint.model!r} at {self._endpoint.base_url})"
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """One POST. Raises errors without frames and causes: those hold what the server echoed."""
+        outcome = await self._outcome(request)
+        if isinstance(outcome, Completion):
+            return outcome
+        raise outcome
+
+    async def _outcome(self, request: ChatRequest) -> Completion | CodecLMError:
+        asked = self._api.fields(request, self._endpoint.model, self._send_seed)
+        body = self._dialect.written(asked, self._extra)
+        failure: CodecLMError
+        try:
+            answer = await self._post.send(body_of(body))
+            return self._api.read(
+                answer.status,
+                answer.headers,
+                answer.body,
+                endpoint=self._endpoint,
+                redact=self._redact,
+            )
+        except ParameterRefused as error:
+            failure = error if self._dialect.learn(error.parameter, body) else self._hopeless(error)
+        except CodecLMError as error:
+            failure = error
+        return bare(failure)
+
+    def _hopeless(self, error: ParameterRefused) -> EndpointRefused:
+        return EndpointRefused(
+            one_line(
+                f"{self._endpoint.base_url} does not take {error.parameter!r} for "
+                f"{self._endpoint.model}, and nothing can be asked without it ({error})"
+            )
+        )
+
+
+def body_of(fields: Mapping[str, object]) -> bytes:
+    """``fields`` as JSON. Raises RequestRefused for text that is no Unicode (lone surrogates)."""
+    try:
+        return orjson.dumps(fields)
+    except orjson.JSONEncodeError as error:
+        raise RequestRefused(f"the request cannot be written as JSON: {error}") from None
