@@ -189,6 +189,7 @@ class Trial:
     def __init__(self, models: Models, server: Any, events: list[Any], waits: list[float]) -> None:
         self.models, self.server, self.events, self.waits = models, server, events, waits
         self.spec = ModelSpec(f"openai:m@{server.base_url}")
+        self.store = MemoryStore()
 
 
 @asynccontextmanager
@@ -202,7 +203,7 @@ async def trial(answer: Answer = fine) -> AsyncIterator[Trial]:
     async with chat_server(answer) as server:
         models = Models(on_event=events.append, environ=KEYS, sleep=sleep)
         async with models:
-            yield Trial(models, server, events, waits, MemoryStore())
+            yield Trial(models, server, events, waits)
 
 
 async def test_the_whole_stack() -> None:
