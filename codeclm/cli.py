@@ -15,6 +15,7 @@ from codeclm.console import (
     Progress,
     complain,
     execute,
+    interruptible,
     on_signals,
     print_line,
     run_loop,
@@ -177,7 +178,13 @@ def simulate(
 
 
 def main() -> None:
-    """Run the command line; leaves by SystemExit."""
+    """Run the command line; leaves by SystemExit. Ctrl-C that comes after the work is too late to matter."""
+    with interruptible():
+        code = _main()
+    sys.exit(code)
+
+
+def _main() -> int:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
@@ -190,7 +197,7 @@ def main() -> None:
         code = 130
     except BrokenPipeError:
         code = 141
-    sys.exit(code or 0)
+    return code or 0
 
 
 @contextmanager

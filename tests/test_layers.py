@@ -15,7 +15,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Imports go down this list only; modules in one row of a package may import each other.
 LAYERS = [
-    {"errors", "records", "version"},
+    {"errors", "printable", "records", "version"},
     {"engine", "llm", "simulator"},
     {"parsing"},
     {"stages"},
@@ -24,10 +24,10 @@ LAYERS = [
     {"stdin"},
     {"sources"},
     {"sink", "assembly"},
-    {"plan"},
+    {"open_files", "plan"},
     {"session", "synthesis"},
     {"run"},
-    {"console", "demo"},
+    {"console", "demo", "public"},
     {"cli", "__init__"},
     {"__main__"},
 ]
