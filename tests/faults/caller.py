@@ -60,7 +60,7 @@ class Pulse:
 
 
 class Caller:
-    """Makes ``calls`` calls, ``in_flight`` at a time (2,000 more a second), and looks at memory and files as it goes."""
+    """Makes ``calls`` calls, ``in_flight`` at a time, 2,000 more a second; looks at memory and files as it goes."""
 
     def __init__(self, model: ChatModel, calls: int, in_flight: int) -> None:
         self._model, self._calls, self._in_flight = model, calls, in_flight
