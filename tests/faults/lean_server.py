@@ -1,8 +1,7 @@
 """A chat completion server that costs next to nothing, in a process of its own: what is measured is the client.
 
 ``hold``: the first so many calls are answered only when all of them are there, then 2,000 a second. With
-``certificate``, a PEM file that
-holds the key too, it speaks TLS. It ends when its standard input does.
+``certificate``, a PEM file that holds the key too, it speaks TLS. It ends when its standard input does.
 """
 
 from __future__ import annotations
