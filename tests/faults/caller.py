@@ -20,7 +20,7 @@ from codeclm.errors import CodecLMError
 from codeclm.llm.chat import ChatModel, ChatRequest, Message
 from codeclm.llm.providers import Models, ModelSpec
 from codeclm.llm.store import AnswerStore
-from tests.faults.lean_server import PAUSE_S, TOGETHER
+from tests.faults.lean_server import TOGETHER
 
 BEAT_S = 0.01
 SAMPLES = 100
@@ -60,10 +60,10 @@ class Pulse:
 
 
 class Caller:
-    """Makes ``calls`` calls, ``in_flight`` at a time, 2,000 more a second; looks at memory and files as it goes."""
+    """Makes ``calls`` calls, ``in_flight`` at a time, ``pace`` more a second; looks at memory and files as it goes."""
 
-    def __init__(self, model: ChatModel, calls: int, in_flight: int) -> None:
-        self._model, self._calls, self._in_flight = model, calls, in_flight
+    def __init__(self, model: ChatModel, calls: int, in_flight: int, pace: float) -> None:
+        self._model, self._calls, self._in_flight, self._pace = model, calls, in_flight, pace
         self._numbers = iter(range(calls))
         self.errors: list[str] = []
         self.memory: list[tuple[int, int]] = []
@@ -74,7 +74,7 @@ class Caller:
             for number in range(self._in_flight):
                 group.create_task(self._work(self._numbers))
                 if number % TOGETHER == TOGETHER - 1:
-                    await asyncio.sleep(PAUSE_S)
+                    await asyncio.sleep(TOGETHER / self._pace)
 
     async def _work(self, numbers: Iterator[int]) -> None:
         for number in numbers:
@@ -98,19 +98,21 @@ def cpu_s() -> float:
 
 
 async def rounds(
-    base_url: str, directory: str, calls: int, in_flight: int, warm_up: int
+    base_url: str, directory: str, calls: int, in_flight: int, pace: float, warm_up: int
 ) -> dict[str, Any]:
     """The figures of a round of calls, after one of ``warm_up`` calls: what opens once stays open."""
     if warm_up:
-        await measured(base_url, directory, warm_up, in_flight)
-    return await measured(base_url, directory, calls, in_flight)
+        await measured(base_url, directory, warm_up, in_flight, pace)
+    return await measured(base_url, directory, calls, in_flight, pace)
 
 
-async def measured(base_url: str, directory: str, calls: int, in_flight: int) -> dict[str, Any]:
+async def measured(
+    base_url: str, directory: str, calls: int, in_flight: int, pace: float
+) -> dict[str, Any]:
     files, tasks = open_files(), len(asyncio.all_tasks())
     spec = ModelSpec(f"openai:m@{base_url}", max_in_flight=in_flight, timeout_s=300, attempts=1)
     async with AnswerStore(Path(directory)) as store, Models(store, environ={}) as models:
-        caller = Caller(models.open(spec), calls, in_flight)
+        caller = Caller(models.open(spec), calls, in_flight, pace)
         memory, cpu, pulse, began_s = memory_bytes(), cpu_s(), Pulse(), time.monotonic()
         await caller.run()
         lag_s = pulse.stop()
@@ -139,11 +141,12 @@ async def make_calls(
     calls: int,
     in_flight: int,
     *,
+    pace: float = 1_000,
     warm_up: int = 0,
     environ: Mapping[str, str] = os.environ,
 ) -> dict[str, Any]:
     """What a process of its own measured."""
-    options = json.dumps([base_url, str(directory), calls, in_flight, warm_up])
+    options = json.dumps([base_url, str(directory), calls, in_flight, pace, warm_up])
     command = [sys.executable, "-m", "tests.faults.caller", options]
     child = await asyncio.create_subprocess_exec(
         *command, stdout=PIPE, env={**os.environ, **environ}

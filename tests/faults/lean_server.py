@@ -1,7 +1,7 @@
 """A chat completion server that costs next to nothing, in a process of its own: what is measured is the client.
 
-``hold``: the first so many calls are answered only when all of them are there, then 2,000 a second. With
-``certificate``, a PEM file that holds the key too, it speaks TLS. It ends when its standard input does.
+``hold``: the first so many calls are answered only when all of them are there, then ``pace`` a
+second. With ``certificate``, a PEM file that holds the key too, it speaks TLS. It ends when its standard input does.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ BODY = (
     b'{"choices":[{"message":{"content":"yes"}}],"usage":{"prompt_tokens":3,"completion_tokens":1}}'
 )
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
-TOGETHER, PAUSE_S = 20, 0.01
+TOGETHER = 10
 
 
 class Connection(asyncio.Protocol):
     """One connection: answers each request, in order."""
 
-    def __init__(self, held: list[asyncio.Transport], hold: int) -> None:
-        self._held, self._hold = held, hold
+    def __init__(self, held: list[asyncio.Transport], hold: int, pace: float) -> None:
+        self._held, self._hold, self._pace = held, hold, pace
         self._read = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,10 +58,11 @@ class Connection(asyncio.Protocol):
         for transport in self._held[first : first + TOGETHER]:
             transport.write(ANSWER)
         if first + TOGETHER < self._hold:
-            asyncio.get_running_loop().call_later(PAUSE_S, self._release, first + TOGETHER)
+            pause_s = TOGETHER / self._pace
+            asyncio.get_running_loop().call_later(pause_s, self._release, first + TOGETHER)
 
 
-async def serve(hold: int, certificate: str) -> None:
+async def serve(hold: int, pace: float, certificate: str) -> None:
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -69,7 +70,7 @@ async def serve(hold: int, certificate: str) -> None:
     held: list[asyncio.Transport] = []
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: Connection(held, hold), "127.0.0.1", 0, backlog=4096, ssl=context
+        lambda: Connection(held, hold, pace), "127.0.0.1", 0, backlog=4096, ssl=context
     )
     port = server.sockets[0].getsockname()[1]
     print(f"http{'s' if context else ''}://127.0.0.1:{port}/v1", flush=True)
@@ -77,9 +78,11 @@ async def serve(hold: int, certificate: str) -> None:
 
 
 @asynccontextmanager
-async def lean_server(hold: int = 0, certificate: Path | None = None) -> AsyncIterator[str]:
+async def lean_server(
+    hold: int = 0, pace: float = 1_000, certificate: Path | None = None
+) -> AsyncIterator[str]:
     """The server's base URL, while the block lasts."""
-    options = json.dumps({"hold": hold, "certificate": str(certificate or "")})
+    options = json.dumps({"hold": hold, "pace": pace, "certificate": str(certificate or "")})
     command = [sys.executable, "-m", "tests.faults.lean_server", options]
     child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     assert child.stdin is not None

@@ -42,7 +42,7 @@ async def test_f14_plain(tmp_path: Path, scale: Scale, measure: Measure) -> None
     calls = scale(500, 10_000)
     async with lean_server(hold=calls) as url:
         found = await make_calls(url, tmp_path, calls, calls)
-    take_down(measure, found, f"{calls:,} plain" if scale.whole else "plain", whole=scale.whole)
+    take_down(measure, found, scale("plain", "10,000 plain, 1,000 starts/s"), whole=scale.whole)
 
 
 async def test_f14_tls(tmp_path: Path, scale: Scale, measure: Measure) -> None:
@@ -52,10 +52,10 @@ async def test_f14_tls(tmp_path: Path, scale: Scale, measure: Measure) -> None:
         return
     calls = scale(50, 2_000)
     pem = certificate(tmp_path)
-    async with lean_server(calls, pem) as url:
+    async with lean_server(calls, 200, pem) as url:
         trusted = {"SSL_CERT_FILE": str(pem)}
-        found = await make_calls(url, tmp_path / "cache", calls, calls, environ=trusted)
-    take_down(measure, found, f"{calls:,} TLS" if scale.whole else "TLS", whole=scale.whole)
+        found = await make_calls(url, tmp_path / "cache", calls, calls, pace=200, environ=trusted)
+    take_down(measure, found, scale("TLS", "2,000 TLS, 200 starts/s"), whole=scale.whole)
 
 
 async def test_f15_soak(tmp_path: Path, scale: Scale, measure: Measure) -> None:

@@ -64,7 +64,7 @@ async def world_server(
     server = WorldServer()
     world = Endpoint(World(), options or ServerOptions(), time.monotonic, time.time)
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         asked = Asked(await request.read(), dict(request.headers))
         server.asked.append(asked)
         own = await between(asked)
@@ -75,12 +75,9 @@ async def world_server(
         body = _altered(reply.body, alter) if reply.status == 200 else reply.body
         return web.Response(status=reply.status, body=body, content_type=reply.content_type)
 
-    runner = web.ServerRunner(
-        web.Server(
-            handle, handler_cancellation=True, access_log=None, client_max_size=LARGEST_BODY
-        ),
-        shutdown_timeout=0.1,
-    )
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_route("*", "/{path:.*}", handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
