@@ -171,8 +171,9 @@ async def run_on(terminal: bool, place: Path, hostile: Hostile) -> str:
         environ = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "200"}
         child = await start(command, place / "run", stdout=theirs, stderr=theirs, env=environ)
         os.close(theirs)
-        shown = asyncio.to_thread(read_all, ours)
-        return (await shown).decode()
+        shown = await asyncio.to_thread(read_all, ours)
+        await child.wait()
+        return shown.decode()
 
 
 def read_all(fd: int) -> bytes:
