@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
+from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
 from codeclm.open_files import fitted, raise_limit
 from codeclm.printable import printable
@@ -97,8 +98,9 @@ async def execute(
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on uvloop where there is one, with as many connections as the system lets us have."""
+    """Run ``work`` as the program that this process is for: on uvloop where there is one, with all open files allowed."""
     raise_limit()
+    calm_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(work)
 

@@ -1,4 +1,4 @@
-"""Many calls through the whole client, in a process of its own that measures itself; prints JSON."""
+"""Many calls through the whole client, in a process of its own, set up like the command, that measures itself."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any
 
 import uvloop
 
+from codeclm.collector import calm_collector
 from codeclm.errors import CodecLMError
 from codeclm.llm.chat import ChatModel, ChatRequest, Message
 from codeclm.llm.providers import Models, ModelSpec
@@ -159,4 +160,5 @@ async def make_calls(
 if __name__ == "__main__":
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    calm_collector()
     print(json.dumps(uvloop.run(rounds(*json.loads(sys.argv[1])))))
