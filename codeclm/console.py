@@ -98,7 +98,7 @@ async def execute(
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` as the program that this process is for: on uvloop where there is one, with all open files allowed."""
+    """Run ``work`` on uvloop where there is one, in a process that is there for nothing else."""
     raise_limit()
     calm_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:

@@ -58,11 +58,11 @@ class Stops:
         while len(self._server.asked) < begun + 25:
             await asyncio.sleep(0.001)
         before = self._finished()
-        for number in signals:
-            sent_s = time.monotonic()
+        for number in signals[:-1]:
             child.send_signal(number)
-            if number is not signals[-1]:
-                await _says_that_it_stops(child)
+            await _says_that_it_stops(child)
+        sent_s = time.monotonic()
+        child.send_signal(signals[-1])
         code = await child.wait()
         took_s = time.monotonic() - sent_s
         self.lost += len(before - self._finished())
