@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +92,15 @@ def test_each_library_has_one_place(path: Path) -> None:
 def test_names_say_something() -> None:
     """No module is called utils, helpers, core ..."""
     assert not {path.stem for path in MODULES} & VAGUE
+
+
+def test_the_package_itself_loads_nothing() -> None:
+    """The command can look after Ctrl-C before what takes long is loaded; the names come when they are asked for."""
+    look = "import sys, codeclm.__main__ as m; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True
+    )
+    assert not {*loaded.stdout.split()} & {*THIRD_PARTY, "asyncio"}
 
 
 def test_public_names_are_listed_and_sorted() -> None:

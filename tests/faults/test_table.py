@@ -29,7 +29,7 @@ def test_the_table(tmp_path: Path) -> None:
     plain = ["-c", "/dev/null", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     table = ["--faults", "--faults-table", str(tmp_path / "table.json")]
     ended = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "tests.conftest", *plain, *table, "-n", "2", place],
+        [sys.executable, "-m", "pytest", "-p", "tests.conftest", *plain, *table, "-n", "1", place],
         cwd=ROOT,
         capture_output=True,
         text=True,
