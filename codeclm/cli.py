@@ -179,14 +179,9 @@ def simulate(
 
 def main() -> None:
     """Run the command line; leaves by SystemExit. Ctrl-C that comes after the work is too late to matter."""
-    with interruptible():
-        code = _main()
-    sys.exit(code)
-
-
-def _main() -> int:
     try:
-        code = app(standalone_mode=False)
+        with interruptible():
+            code = app(standalone_mode=False)
     except typer.TyperException as error:
         complain(error.format_message())
         code = error.exit_code
@@ -197,7 +192,7 @@ def _main() -> int:
         code = 130
     except BrokenPipeError:
         code = 141
-    return code or 0
+    sys.exit(code or 0)
 
 
 @contextmanager
