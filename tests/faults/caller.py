@@ -101,16 +101,21 @@ def cpu_s() -> float:
 async def rounds(
     base_url: str, directory: str, calls: int, in_flight: int, pace: float, warm_up: int
 ) -> dict[str, Any]:
-    """The figures of a round of calls, after one of ``warm_up`` calls: what opens once stays open."""
+    """The figures of a round of calls, after one of ``warm_up`` calls: what opens once may stay open."""
     if warm_up:
         await measured(base_url, directory, warm_up, in_flight, pace)
-    return await measured(base_url, directory, calls, in_flight, pace)
+    files, tasks = open_files(), len(asyncio.all_tasks())
+    found = await measured(base_url, directory, calls, in_flight, pace)
+    patience_s = time.monotonic() + (5 if warm_up else 0)
+    while open_files() > files and time.monotonic() < patience_s:  # sockets close a moment later
+        await asyncio.sleep(0.01)
+    leaked = {"files": open_files() - files, "tasks": len(asyncio.all_tasks()) - tasks}
+    return {**found, "leaked": leaked}
 
 
 async def measured(
     base_url: str, directory: str, calls: int, in_flight: int, pace: float
 ) -> dict[str, Any]:
-    files, tasks = open_files(), len(asyncio.all_tasks())
     spec = ModelSpec(f"openai:m@{base_url}", max_in_flight=in_flight, timeout_s=300, attempts=1)
     async with AnswerStore(Path(directory)) as store, Models(store, environ={}) as models:
         caller = Caller(models.open(spec), calls, in_flight, pace)
@@ -119,9 +124,6 @@ async def measured(
         lag_s = pulse.stop()
         wall_s, used_s = time.monotonic() - began_s, cpu_s() - cpu
         peak = memory_bytes("VmHWM") - memory
-    patience_s = time.monotonic() + 5
-    while open_files() > files and time.monotonic() < patience_s:  # sockets close a moment later
-        await asyncio.sleep(0.01)
     return {
         "errors": caller.errors[:3],
         "failed": len(caller.errors),
@@ -131,8 +133,6 @@ async def measured(
         "lag_p99_ms": lag_s * 1000,
         "files": caller.files,
         "slope_mb": caller.slope_bytes() * 100_000 / 1e6,
-        "leaked_files": open_files() - files,
-        "leaked_tasks": len(asyncio.all_tasks()) - tasks,
     }
 
 

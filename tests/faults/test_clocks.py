@@ -23,9 +23,13 @@ pytestmark = [
     pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
 ]
 
-PER_MINUTE = 1200
 LABELS = {"llm/shelf.py", "simulator/server.py", "llm/hint.py"}
 """Where the wall clock is only written down, or compared with a date of the server's."""
+
+
+def per_minute(scale: Scale) -> int:
+    """What each model allows."""
+    return scale(3_000, 1_200)
 
 
 class Limited:
@@ -33,7 +37,9 @@ class Limited:
 
     def __init__(self, scale: Scale) -> None:
         window_s = scale(3.0, 60.0)
-        limit = int(2 * PER_MINUTE * 1.02) + scale(120, 0)  # a short window has more noise in it
+        limit = int(2 * per_minute(scale) * 1.02) + scale(
+            120, 0
+        )  # a short window has more noise in it
         options = ServerOptions(
             latency_s=0.1, requests_per_minute=limit, rate_window_s=window_s, record_calls=True
         )
@@ -49,7 +55,7 @@ class Limited:
 
 
 def inputs(place: Path, server: SimulatorServer, scale: Scale) -> list[str]:
-    model: dict[str, Any] = {"requests_per_minute": PER_MINUTE, "timeout_s": 60}
+    model: dict[str, Any] = {"requests_per_minute": per_minute(scale), "timeout_s": 60}
     method = f"total: {scale(8, 160)}, augment_to: 0"
     return write_inputs(place, server.base_url, method=method, **model)
 
