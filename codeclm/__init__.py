@@ -1,56 +1,18 @@
 """Turns seed instructions into a large, tailored instruction-tuning set (CodecLM, arXiv 2404.05875)."""
 
-from codeclm.engine.events import Observer
-from codeclm.engine.pipeline import Pipeline
-from codeclm.engine.stage import Failed, Stage
-from codeclm.errors import CodecLMError, ItemError, RunStopped, UsageError
-from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message, Usage
-from codeclm.llm.scripted import ScriptedModel
-from codeclm.methods.job import Job, Parties, Party
-from codeclm.records import (
-    Comparison,
-    Draft,
-    Entry,
-    Example,
-    Metadata,
-    Rejection,
-    Seed,
-    Unit,
-    Verdict,
-)
-from codeclm.settings import Settings, load_settings
-from codeclm.synthesis import synthesize
-from codeclm.version import __version__
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "ChatModel",
-    "ChatRequest",
-    "CodecLMError",
-    "Comparison",
-    "Completion",
-    "Draft",
-    "Entry",
-    "Example",
-    "Failed",
-    "ItemError",
-    "Job",
-    "Message",
-    "Metadata",
-    "Observer",
-    "Parties",
-    "Party",
-    "Pipeline",
-    "Rejection",
-    "RunStopped",
-    "ScriptedModel",
-    "Seed",
-    "Settings",
-    "Stage",
-    "Unit",
-    "Usage",
-    "UsageError",
-    "Verdict",
-    "__version__",
-    "load_settings",
-    "synthesize",
-]
+if TYPE_CHECKING:
+    from codeclm.public import *  # noqa: F403
+    from codeclm.public import __all__ as __all__
+else:
+    # To import the package is instant, so that the command can look after Ctrl-C before all else is loaded.
+    def __getattr__(name: str) -> Any:
+        public = import_module("codeclm.public")
+        if name in {"__all__", *public.__all__}:
+            return getattr(public, name)
+        raise AttributeError(f"module 'codeclm' has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return [*globals(), *import_module("codeclm.public").__all__]

@@ -15,6 +15,7 @@ from codeclm.console import (
     Progress,
     complain,
     execute,
+    interruptible,
     print_line,
     run_loop,
     view_for,
@@ -145,9 +146,10 @@ app.command()(simulate)
 
 
 def main() -> None:
-    """Run the command line; leaves by SystemExit."""
+    """Run the command line; leaves by SystemExit. Ctrl-C that comes after the work is too late to matter."""
     try:
-        code = app(standalone_mode=False)
+        with interruptible():
+            code = app(standalone_mode=False)
     except typer.TyperException as error:
         complain(error.format_message())
         code = error.exit_code

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from rich.console import Console
 
+from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
+from codeclm.open_files import fitted, raise_limit
+from codeclm.printable import printable
 from codeclm.progress import NoView, PlainView, View, choose_view
 from codeclm.run import Finished, Order, Stopper, run
 
@@ -22,11 +26,20 @@ try:
 except ImportError:  # not made for every system
     from asyncio import new_event_loop  # type: ignore[assignment]
 
-__all__ = ["Progress", "complain", "execute", "on_signals", "print_line", "run_loop", "view_for"]
+__all__ = [
+    "Progress",
+    "complain",
+    "execute",
+    "interruptible",
+    "on_signals",
+    "print_line",
+    "run_loop",
+    "view_for",
+]
 
 T = TypeVar("T")
 
-DRAIN_S = 30.0
+DRAIN_S = 28.0  # with what follows the run ends within 30 s
 MEND = UsageError.exit_code
 
 
@@ -49,6 +62,8 @@ async def execute(
     order: Order, view: View, *, advice: str = "run the same command to go on"
 ) -> int:
     """Run ``order`` to its end; its exit code. Ctrl-C drains the run for 30 s, a second one cancels it."""
+    settings, told = fitted(order.settings, raise_limit())
+    order = replace(order, settings=settings)
     stopper = Stopper()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -62,12 +77,14 @@ async def execute(
             task.cancel()
             return
         view.say(
-            f"stopping: calls under way finish and are kept, within {DRAIN_S:.0f} s; once more to stop at once"
+            "stopping: calls under way finish and are kept, within 30 s; once more to stop at once"
         )
         stopper.stop("interrupted")
         alarm = loop.call_later(DRAIN_S, task.cancel)
 
     with view, on_signals(on_signal):
+        if told:
+            view.say(told)
         try:
             finished = await run(order, view, stopper)
         except asyncio.CancelledError:
@@ -81,11 +98,23 @@ async def execute(
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run ``work`` on uvloop where there is one, with as many connections as the system lets us have."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Run ``work`` on uvloop where there is one, in a process that is there for nothing else."""
+    raise_limit()
+    calm_collector()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(work)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt while the block lasts, and does nothing after it."""
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class on_signals:  # noqa: N801 - reads as what it does
@@ -109,14 +138,14 @@ class on_signals:  # noqa: N801 - reads as what it does
 def print_line(line: str) -> None:
     """One line to standard output, at once. Nobody reading it any more is no reason to stop a run."""
     try:
-        print(line, flush=True)
+        print(printable(line), flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(message: str) -> None:
     """One line to standard error."""
-    print("codeclm:", " ".join(message.split()), file=sys.stderr, flush=True)
+    print("codeclm:", printable(" ".join(message.split())), file=sys.stderr, flush=True)
 
 
 def _last_words(finished: Finished, advice: str) -> list[str]:

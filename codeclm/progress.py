@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from codeclm.engine.events import PipelineStatistics
+from codeclm.printable import printable
 
 __all__ = ["LiveView", "NoView", "PlainView", "Snapshot", "View", "choose_view"]
 
@@ -130,7 +131,7 @@ class LiveView:
         self._live.update(self._render(snapshot))
 
     def say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False)
+        self._console.print(printable(line), markup=False, highlight=False)
 
     def _render(self, snapshot: Snapshot) -> Group:
         table = Table(box=None, padding=(0, 2, 0, 0))
@@ -151,7 +152,7 @@ def choose_view(console: Console) -> View:
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveView(console)
     return PlainView(
-        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+        lambda line: console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     )
 
 

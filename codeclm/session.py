@@ -133,6 +133,7 @@ class Session:
         return {
             "state": state,
             "codeclm": __version__,
+            "versions": _versions(self._earlier),
             "settings_sha256": self._plan.hash(),
             "wanted": wanted,
             "counts": {
@@ -155,6 +156,12 @@ class Session:
                 float(self._earlier.get("wall_time_s") or 0) + time.monotonic() - self._started_s, 3
             ),
         }
+
+
+def _versions(earlier: Mapping[str, Any]) -> list[str]:
+    """Every version that made a part of the run, in their order."""
+    before = earlier.get("versions") or [earlier.get("codeclm")]
+    return list(dict.fromkeys([*filter(None, before), __version__]))
 
 
 def _written(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

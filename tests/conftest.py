@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.faults.table import Table
+
 settings.register_profile(
     "codeclm", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )
@@ -23,6 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the fault tests; pytest reads them only from here."""
     parser.addoption("--faults", action="store_true", help="fault tests at their whole scale")
     parser.addoption("--faults-table", metavar="FILE", help="write the table of figures there")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The table of the fault tests is kept where all reports arrive: not in a worker of pytest-xdist."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Table(config), "codeclm-fault-table")
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

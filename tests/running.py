@@ -31,9 +31,11 @@ def seeds(number: int) -> SeedList:
     return SeedList(tuple(f"{TOPICS[n % len(TOPICS)]}, version {n}." for n in range(number)))
 
 
-def settings_for(base_url: str, *, max_in_flight: int = 32, **given: Any) -> Settings:
+def settings_for(
+    base_url: str, *, max_in_flight: int = 32, attempts: int = 8, **given: Any
+) -> Settings:
     """Simulated models, with draws sent as seeds so that answers depend on nothing else."""
-    spec = {"max_in_flight": max_in_flight, "send_seed": True, "attempts": 8}
+    spec = {"max_in_flight": max_in_flight, "send_seed": True, "attempts": attempts}
     models = {
         "strong": {"model": f"openai:sim-strong@{base_url}", **spec},
         "target": {"model": f"openai:sim-target@{base_url}", **spec},

@@ -116,13 +116,13 @@ class Work:
     def lost(self, entry: Entry) -> None:
         """It failed: further rounds go without it."""
         self._settle()
-        self._book.lose(entry.number)
+        self._lose(entry)
         self._failed += 1
 
     def dropped(self, entry: Entry) -> list[Unit]:
         """Its pair was found unreasonable: no unit follows."""
         self._settle()
-        self._book.lose(entry.number)
+        self._lose(entry)
         self._dropped += 1
         return []
 
@@ -139,10 +139,16 @@ class Work:
             "lost": self._lost,
         }
 
+    def _lose(self, entry: Entry) -> None:
+        """Others take its part of a total; what each entry was to have of its own is lost."""
+        self._book.lose(entry.number)
+        self._asked += self._wanted.per_entry
+        self._lost += self._wanted.per_entry
+
     def _enter(self, item: Seed | Pair | Entry) -> Iterator[Seed | Pair | Unit]:
         entry = _entry(item)
         if self._done(entry.id):
-            self._book.lose(entry.number)
+            self._lose(entry)
             self._failed += 1
         elif isinstance(item, Entry):
             yield from self._first_units(item)

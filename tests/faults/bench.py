@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -45,20 +45,36 @@ class Row:
 
 
 class Measure:
-    """Takes figures down; an unmet bar fails the test after it is on record."""
+    """Takes figures down by telling each to ``record``; ``check`` then fails for the bars that are not met."""
 
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
+    def __init__(self, record: Callable[[Row], None]) -> None:
+        self._record = record
+        self._unmet: list[Row] = []
 
     def __call__(self, test: str, figure: str, value: object, bar: str, *, met: bool) -> None:
         """Record ``value`` (a number or a text with its unit) against ``bar``, a text such as "<= 2 %"."""
-        shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
-        self.rows.append(Row(test, figure, shown, bar, met))
-        assert met, f"{test}: {figure} is {shown}, but must be {bar}"
+        row = Row(test, figure, shown(value), bar, bool(met))
+        self._record(row)
+        if not met:
+            self._unmet.append(row)
 
     def not_run(self, test: str, figure: str, why: str) -> None:
         """Record that a test cannot be run here, and why."""
-        self.rows.append(Row(test, figure, why, "", None))
+        self._record(Row(test, figure, why, "", None))
+
+    def check(self) -> None:
+        """Raises AssertionError, naming all bars that are not met; called at the end of each test."""
+        lines = [
+            f"{row.test}: {row.figure} is {row.value}, but must be {row.bar}" for row in self._unmet
+        ]
+        assert not lines, "\n".join(lines)
+
+
+def shown(value: object) -> str:
+    """A figure as the table shows it: with four digits at least, and thousands apart."""
+    if isinstance(value, float) and abs(value) < 1000:
+        return f"{value:.4g}"
+    return f"{value:,.0f}" if isinstance(value, int | float) else str(value)
 
 
 def markdown(rows: Iterable[Row]) -> Iterator[str]:

@@ -5,15 +5,13 @@ Each test runs at two scales: a fast one in the suite, the whole one with ``--fa
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Generator
+from dataclasses import asdict
 
 import pytest
 
-from tests.faults.bench import Measure, Row, Scale, markdown, read_rows, write_rows
-
-ROWS = pytest.StashKey[list[Row]]()
+from tests.faults.bench import Measure, Row, Scale
+from tests.faults.table import FIGURE
 
 
 @pytest.fixture(scope="session")
@@ -23,25 +21,21 @@ def scale(request: pytest.FixtureRequest) -> Scale:
 
 
 @pytest.fixture
-def measure(request: pytest.FixtureRequest) -> Iterator[Measure]:
+def measure(request: pytest.FixtureRequest) -> Measure:
     """Takes figures down: ``measure("F7", "item failures", 0, "0", met=True)``; an unmet bar fails the test."""
-    measuring = Measure()
-    yield measuring
-    request.config.stash.setdefault(ROWS, []).extend(measuring.rows)
+
+    def record(row: Row) -> None:
+        """Put a row on the test's report, which finds its way out of a worker of pytest-xdist too."""
+        request.node.user_properties.append((FIGURE, asdict(row)))
+
+    return Measure(record)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep the rows; with several workers each writes a part that the next one joins."""
-    rows = session.config.stash.get(ROWS, [])
-    table = session.config.getoption("--faults-table")
-    if table and not os.environ.get("PYTEST_XDIST_WORKER"):
-        kept = {row.key: row for row in [*read_rows(Path(table)), *rows]}
-        write_rows(Path(table), sorted(kept.values(), key=lambda row: row.order))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = terminalreporter.config.stash.get(ROWS, [])
-    if rows and terminalreporter.config.getoption("--faults"):
-        terminalreporter.section("fault tests")
-        for line in markdown(sorted(rows, key=lambda row: row.order)):
-            terminalreporter.write_line(line)
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A test whose bars are not met fails, after all its figures are down."""
+    result = yield
+    measuring = pyfuncitem.funcargs.get("measure")
+    if isinstance(measuring, Measure):
+        measuring.check()
+    return result
