@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from codeclm import errors
-from codeclm.errors import TransientError
+from codeclm.errors import ParameterRefused, TransientError
 from codeclm.llm.chat import ChatRequest, Completion, Message
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.openai import OpenAIChat, open_session
@@ -98,7 +97,10 @@ def check(got: Completion | Exception, probe: Probe) -> None:
         assert isinstance(got, Completion), repr(got)
         assert got.finish_reason == probe.finish_reason
         return
-    assert isinstance(got, getattr(errors, probe.error)), repr(got)
+    assert type(got).__name__ == probe.error, repr(got)
     if probe.retry_after_s is not None:
         assert isinstance(got, TransientError)
         assert got.retry_after_s == probe.retry_after_s
+    if probe.parameter:
+        assert isinstance(got, ParameterRefused)
+        assert got.parameter == probe.parameter

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["ENVIRONMENTS", "environ", "serving", "version"]
+__all__ = ["ENVIRONMENTS", "environ", "free_port", "serving", "version"]
 
 ENVIRONMENTS = Path(__file__).resolve().parents[2] / ".real-servers"
 READY_WITHIN_S = 180
@@ -40,7 +40,7 @@ def serving(
     """Run ``command(port)`` in ``place`` until ``ready_path`` answers 200; yields http://HOST:PORT."""
     log = place / "server.log"
     for attempt in range(STARTS):
-        port = _free_port()
+        port = free_port()
         with log.open("ab") as output:
             child = subprocess.Popen(
                 command(port), cwd=place, env=env, stdout=output, stderr=output
@@ -54,7 +54,8 @@ def serving(
         assert attempt < STARTS - 1, f"the server does not start:\n{log.read_text()[-4000:]}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody has at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

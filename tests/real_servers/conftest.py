@@ -25,6 +25,11 @@ def server(request: pytest.FixtureRequest, fleet: Fleet) -> Server:
 
 def started(fleet: Fleet, name: str) -> Server:
     """The server called ``name``, running."""
+    skip_without(name)
+    return fleet[name]
+
+
+def skip_without(name: str) -> None:
+    """Skip the test where that server is not installed."""
     if not is_installed(name):
         pytest.skip(f"{name} is not installed (make real-servers)")
-    return fleet[name]

@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 CUT = {"finish_reason": "length", "message": {"role": "assistant", "content": "A plain"}}
 MOCKS: dict[str, dict[str, object]] = {
     "plain": {"mock_response": "A plain answer."},
-    "cut": {"mock_response": {"choices": [CUT], "usage": {"prompt_tokens": 3}}},
+    "cut": {
+        "mock_response": {"choices": [CUT], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+    },
     "rate-limited": {"mock_response": "litellm.RateLimitError"},
     "too-long": {"mock_response": "litellm.ContextWindowExceededError"},
     "broken": {"mock_response": "litellm.InternalServerError"},
@@ -36,7 +38,7 @@ OFFLINE = {
 }
 
 MOCKED = (
-    Probe("a plain answer", "", None, "stop"),
+    Probe("a plain answer", "26", None, "stop"),
     Probe("an answer that was cut", "16", None, "length", model="cut"),
     Probe("a rate limit", "1", "RateLimited", model="rate-limited"),
     Probe("its own limit a minute", "1", "RateLimited", model="one-a-minute", crowd=4),

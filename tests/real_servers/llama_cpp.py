@@ -10,28 +10,41 @@ from pathlib import Path
 from tests.real_servers.child import ENVIRONMENTS, environ, serving, version
 from tests.real_servers.server import Probe, Server
 
-__all__ = ["BINDINGS", "NAME", "OWN", "OWN_NAME", "llama_cpp_bindings", "llama_server"]
+__all__ = [
+    "BINDINGS",
+    "KEY",
+    "MODEL",
+    "NAME",
+    "OWN",
+    "OWN_NAME",
+    "llama_cpp_bindings",
+    "llama_server",
+    "own_command",
+]
 
 NAME = "llama_cpp"
 OWN_NAME = "llama_server"
 KEY = "local-key-0123456789"
 MODEL = "tiny"
-CONTEXT_TOKENS = 512  # too small for every prompt of the engine but the shortest
-LONG_PROMPT = "word " * 400
+CONTEXT_TOKENS = 8192  # a token is a byte
+LONG_PROMPT = "word " * 2000
 SCHEMA = {"name": "answer", "schema": {"type": "object", "properties": {"x": {"type": "integer"}}}}
+NO_SCHEMA = {"name": "answer", "schema": {"type": "nonsense"}}
+FIVE_TOKENS = {"temperature": 0, "max_tokens": 5}  # greedy: a drawn end would come at random
+GREEDY = {"temperature": 0, "max_tokens": 60}
 
 BINDINGS = (
-    Probe("an answer cut at 5 tokens", "16", None, "length", fields={"max_tokens": 5}),
+    Probe("an answer cut at 5 tokens", "16", None, "length", fields=FIVE_TOKENS),
     Probe("a prompt too long", "12", "ContextTooLong", prompt=LONG_PROMPT),
     Probe("a wrong key", "9", "KeyRefused", key="wrong-key-0123456789"),
     Probe("no key", "9", "KeyRefused", key=""),
     Probe(
         "an unknown model",
-        "",
+        "11",
         None,
         "length",
         model="nonexistent",
-        fields={"max_tokens": 5},
+        fields=FIVE_TOKENS,
         note="one model serves every name",
     ),
     Probe(
@@ -45,24 +58,58 @@ BINDINGS = (
     Probe(
         "a JSON schema",
         "20",
-        "ServerError",
+        "ParameterRefused",
+        parameter="response_format",
         fields={"response_format": {"type": "json_schema", "json_schema": SCHEMA}},
         note="only json_object is known; the refusal is a 500",
     ),
     Probe(
         "a JSON object",
-        "16",
+        "20",
         None,
         "length",
         fields={"response_format": {"type": "json_object"}, "max_tokens": 20, "temperature": 0},
     ),
 )
 
-OWN: tuple[Probe, ...] = (
-    Probe("an answer cut at 5 tokens", "16", None, "length", fields={"max_tokens": 5}),
+OWN = (
+    Probe("an answer cut at 5 tokens", "16", None, "length", fields=FIVE_TOKENS),
     Probe("a prompt too long", "12", "ContextTooLong", prompt=LONG_PROMPT),
     Probe("a wrong key", "9", "KeyRefused", key="wrong-key-0123456789"),
     Probe("no key", "9", "KeyRefused", key=""),
+    Probe(
+        "an unknown model",
+        "11",
+        None,
+        "length",
+        model="nonexistent",
+        fields=FIVE_TOKENS,
+        note="one model serves every name",
+    ),
+    Probe("a temperature that is no number", "29", "RequestRefused", fields={"temperature": "hot"}),
+    Probe("a max_tokens below zero", "29", "RequestRefused", fields={"max_tokens": -5}),
+    Probe("two answers at once", "29", "RequestRefused", fields={"n": 2}),
+    Probe("messages that are no list", "29", "RequestRefused", fields={"messages": "x"}),
+    Probe(
+        "tools without a type",
+        "7",
+        "ServerError",
+        fields={"tools": [{}]},
+        note="a fault in the request is a 500 here",
+    ),
+    Probe(
+        "a JSON schema",
+        "20",
+        None,
+        "stop",
+        fields={"response_format": {"type": "json_schema", "json_schema": SCHEMA}, **GREEDY},
+    ),
+    Probe(
+        "a JSON schema that is none",
+        "29",
+        "RequestRefused",
+        fields={"response_format": {"type": "json_schema", "json_schema": NO_SCHEMA}},
+    ),
 )
 
 
@@ -83,14 +130,29 @@ def llama_cpp_bindings(place: Path) -> Iterator[Server]:
 @contextmanager
 def llama_server(place: Path) -> Iterator[Server]:
     """llama.cpp's own ``llama-server``, built from the sources that come with the bindings."""
-    program = str(ENVIRONMENTS / OWN_NAME / "bin" / "llama-server")
-    options = ["--model", _tiny_model(place), "--ctx-size", str(CONTEXT_TOKENS), "--parallel", "1"]
-    options += ["--alias", MODEL, "--api-key", KEY, "--host", "127.0.0.1", "--offline"]
+    command = own_command(place)
     with serving(
-        lambda port: [program, *options, "--port", str(port)], "/health", place, environ(place)
+        lambda port: [*command, "--port", str(port)], "/health", place, environ(place)
     ) as address:
         label = f"llama-server of llama-cpp-python {version(NAME, 'llama_cpp_python')}"
         yield Server(OWN_NAME, label, f"{address}/v1", MODEL, KEY, {"max_tokens": 450})
+
+
+def own_command(place: Path) -> list[str]:
+    """How ``llama-server`` is started with the tiny model, but for its port."""
+    program = str(ENVIRONMENTS / OWN_NAME / "bin" / "llama-server")
+    options = ["--model", _tiny_model(place), "--ctx-size", str(CONTEXT_TOKENS), "--parallel", "1"]
+    return [
+        program,
+        *options,
+        "--alias",
+        MODEL,
+        "--api-key",
+        KEY,
+        "--host",
+        "127.0.0.1",
+        "--offline",
+    ]
 
 
 def _tiny_model(place: Path) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.real_servers.asking import Answer, raw_answer
 from tests.real_servers.child import ENVIRONMENTS
@@ -27,20 +28,39 @@ READ_BY_A_CLIENT = re.compile(
 def entry(server: Server, probe: Probe, answer: Answer) -> dict[str, object]:
     """One golden answer."""
     kept = {name: text for name, text in answer.headers.items() if READ_BY_A_CLIENT.fullmatch(name)}
-    written: dict[str, object] = {
+    body = _body(answer.body)
+    return {
         "name": probe.name,
         "row": probe.row,
         "server": server.version,
         "status": answer.status,
         "headers": kept,
-        "body": _body(answer.body),
-        "expect": {"error": probe.error, "finish_reason": probe.finish_reason},
+        "body": body,
+        "expect": _refusal(probe) if probe.error else _completion(probe, body),
     }
+
+
+def _refusal(probe: Probe) -> dict[str, object]:
+    expect: dict[str, object] = {"error": probe.error}
+    if probe.error == "QuotaExhausted":
+        expect["resume_after_s"] = None
     if probe.retry_after_s is not None:
-        written["retry_after_s"] = probe.retry_after_s
-    if probe.note:
-        written["note"] = probe.note
-    return written
+        expect["retry_after_s"] = probe.retry_after_s
+    if probe.parameter:
+        expect["parameter"] = probe.parameter
+    return expect
+
+
+def _completion(probe: Probe, body: Any) -> dict[str, object]:
+    message, usage = body["choices"][0]["message"], body["usage"]
+    refusal = message.get("provider_specific_fields", {}).get("refusal")
+    counted = usage["prompt_tokens"] and usage["completion_tokens"]
+    return {
+        "finish_reason": probe.finish_reason,
+        "text": message["content"] or refusal or "",
+        "reasoning": message.get("reasoning_content") or "",
+        "flags": [] if counted else ["usage_missing"],
+    }
 
 
 def _body(raw: bytes) -> object:

@@ -40,4 +40,5 @@ class Probe:
     key: str | None = None
     crowd: int = 1
     retry_after_s: float | None = None
+    parameter: str = ""
     note: str = ""

@@ -30,7 +30,7 @@ SERVED = (
     Probe(
         "an unknown model",
         "11",
-        "RequestRefused",
+        "EndpointRefused",
         model="nonexistent",
         note="only words say that it is the model",
     ),
@@ -46,7 +46,7 @@ SERVED = (
     Probe("a negative max_tokens", "7", "ServerError", fields={"max_tokens": -5}),
     Probe(
         "a JSON object",
-        "",
+        "20",
         None,
         "length",
         fields={"response_format": {"type": "json_object"}, "max_tokens": 5},
