@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from codeclm.assembly import model_specs
 from codeclm.errors import UsageError
-from codeclm.llm.providers import parse_model
+from codeclm.llm.names import parse_model
 from codeclm.settings import Settings
 
 __all__ = ["calls_that_fit", "fitted", "raise_limit"]

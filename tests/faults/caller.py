@@ -19,7 +19,8 @@ import uvloop
 from codeclm.collector import calm_collector
 from codeclm.errors import CodecLMError
 from codeclm.llm.chat import ChatModel, ChatRequest, Message
-from codeclm.llm.providers import Models, ModelSpec
+from codeclm.llm.providers import Models
+from codeclm.llm.spec import ModelSpec
 from codeclm.llm.store import AnswerStore
 from tests.faults.lean_server import TOGETHER
 
@@ -116,9 +117,11 @@ async def rounds(
 async def measured(
     base_url: str, directory: str, calls: int, in_flight: int, pace: float
 ) -> dict[str, Any]:
-    spec = ModelSpec(f"openai:m@{base_url}", max_in_flight=in_flight, timeout_s=300, attempts=1)
-    async with AnswerStore(Path(directory)) as store, Models(store, environ={}) as models:
-        caller = Caller(models.open(spec), calls, in_flight, pace)
+    spec = ModelSpec(
+        f"openai:m@{base_url}", max_in_flight=in_flight, timeout_s=300, attempts=1, adaptive=False
+    )
+    async with AnswerStore(Path(directory)) as store, Models(environ={}) as models:
+        caller = Caller(models.open(spec, store), calls, in_flight, pace)
         memory, cpu, pulse, began_s = memory_bytes(), cpu_s(), Pulse(), time.monotonic()
         await caller.run()
         lag_s = pulse.stop()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from codeclm.llm.openai import ANSWER_LIMIT_BYTES
+from codeclm.llm.http import ANSWER_LIMIT_BYTES
 from tests.chat_server import Talk, raw_server, read_request, written
 from tests.faults.bench import Measure, Scale
 

@@ -15,8 +15,9 @@ from aiohttp import web
 from rich.console import Console
 
 from codeclm.console import complain, print_line
+from codeclm.llm.complaint import complaint_in
 from codeclm.llm.endpoint import Endpoint
-from codeclm.llm.refusal import complaint_in, error_for
+from codeclm.llm.refusal import error_for
 from codeclm.printable import printable
 from codeclm.progress import LiveView, choose_view
 from tests.faults.bench import Measure

@@ -12,7 +12,8 @@ from typing import Any
 from codeclm.errors import CodecLMError
 from codeclm.llm.cache import Store
 from codeclm.llm.chat import ChatRequest, Message
-from codeclm.llm.providers import Models, ModelSpec
+from codeclm.llm.providers import Models
+from codeclm.llm.spec import ModelSpec
 from codeclm.llm.store import MemoryStore
 from tests.faults.caller import memory_bytes
 
@@ -23,9 +24,9 @@ async def call(url: str, timeout_s: float) -> dict[str, Any]:
     before, began_s, error = memory_bytes(), time.monotonic(), "none"
     store: Store = MemoryStore()
     spec = ModelSpec(f"openai:m@{url}", timeout_s=timeout_s, attempts=1)
-    async with Models(store, environ={}) as models:
+    async with Models(environ={}) as models:
         try:
-            await models.open(spec).complete(ChatRequest((Message("user", "Hi"),)))
+            await models.open(spec, store).complete(ChatRequest((Message("user", "Hi"),)))
         except CodecLMError as raised:
             error = type(raised).__name__
         took_s = time.monotonic() - began_s

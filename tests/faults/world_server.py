@@ -15,10 +15,14 @@ from aiohttp import web
 
 from codeclm.simulator import ServerOptions, World
 from codeclm.simulator.endpoint import Endpoint
+from codeclm.simulator.openai_wire import OpenAIWire
 
 __all__ = ["Asked", "WorldServer", "world_server"]
 
 LARGEST_BODY = 64 * 2**20
+
+
+OPENAI = OpenAIWire()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ async def world_server(
         own = await between(asked)
         if own is not None:
             return own
-        reply = await world.chat(asked.body, None)
+        reply = await world.chat(OPENAI, asked.body, asked.headers)
         server.answered[asked.body] += 1
         body = _altered(reply.body, alter) if reply.status == 200 else reply.body
         return web.Response(status=reply.status, body=body, content_type=reply.content_type)

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import aiohttp
 
 from codeclm.errors import ParameterRefused, TransientError
-from codeclm.llm.chat import ChatRequest, Completion, Message
+from codeclm.llm.access import direct_model, new_dialect
+from codeclm.llm.catalogue import PROVIDERS
+from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
 from codeclm.llm.endpoint import Endpoint
-from codeclm.llm.openai import OpenAIChat, open_session
+from codeclm.llm.http import open_session
 from codeclm.llm.secret import Secret
 from tests.real_servers.server import Probe, Server
 from tests.virtual_time import outcome
@@ -39,7 +41,7 @@ async def client(
     key: str | None = None,
     fields: Mapping[str, object] | None = None,
     base_url: str | None = None,
-) -> AsyncIterator[OpenAIChat]:
+) -> AsyncIterator[ChatModel]:
     """codeclm's client for ``server``, with some of it replaced."""
     fields = dict(fields or {})
     named = fields.pop("model", model or server.model)
@@ -47,7 +49,16 @@ async def client(
     given = server.key if key is None else key
     secret = Secret(given) if given else None
     async with open_session() as session:
-        yield OpenAIChat(session, endpoint, secret, extra_body=fields, timeout_s=TIMEOUT_S)
+        quirks = PROVIDERS["litellm"].quirks
+        yield direct_model(
+            session,
+            endpoint,
+            quirks,
+            new_dialect(quirks),
+            key=secret,
+            extra_body=fields,
+            timeout_s=TIMEOUT_S,
+        )
 
 
 async def client_outcome(server: Server, probe: Probe) -> Completion | Exception:
