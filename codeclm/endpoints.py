@@ -19,12 +19,12 @@ def endpoint_rows(models: Models) -> list[dict[str, Any]]:
             "calls_started": one.limits.started,
             "peak_in_flight": one.limits.peak_in_flight,
             "in_flight_limit": one.limits.allowed,
-            "in_flight_history": one.limits.changes,
+            "in_flight_history": [list(change) for change in one.limits.changes],
             "rate_limit_per_s": one.limits.rate_per_s,
             "rate_limited": one.rate_limited,
             "paused_for_s": round(one.paused_for_s, 3),
             "outages": one.outages,
-            "learnt": learnt.get(endpoint, ()),
+            "learnt": list(learnt.get(endpoint, ())),
         }
         for endpoint, one in models.statistics().items()
     ]

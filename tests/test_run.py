@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from codeclm.errors import UsageError
+from codeclm.errors import EndpointRefused, UsageError
 from codeclm.llm.store import AnswerStore
 from codeclm.progress import NoView, Snapshot
 from codeclm.run import Order, Stopper, run
@@ -29,10 +29,14 @@ from tests.running import (
     seeds,
     settings_for,
 )
+from tests.virtual_time import outcome
 
 pytestmark = pytest.mark.anyio
 
 METHOD = {"total": 40, "augment_to": 12}
+
+
+PREFLIGHT = 2  # tiny calls of each session: one a model
 
 
 async def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
@@ -89,7 +93,7 @@ async def test_the_dataset_does_not_depend_on_concurrency(
             asked = server.log.requests - before
     assert datasets[0] == datasets[1]
     assert datasets[0]
-    assert (asked == 0) is shared_cache
+    assert (asked == PREFLIGHT) is shared_cache
 
 
 async def test_faults_change_nothing_but_the_calls(tmp_path: Path) -> None:
@@ -261,7 +265,7 @@ async def test_failed_items_are_tried_again_on_request(tmp_path: Path) -> None:
 
 
 async def test_a_refusal_ends_the_run_without_further_calls(tmp_path: Path) -> None:
-    """When one endpoint refuses, calls that wait for the limits of another are not made any more."""
+    """When one endpoint refuses, it is said before the others are paid for, and nothing is written."""
     async with SimulatorServer(World()) as server:
         settings = settings_for(server.base_url, method={"total": 40, "augment_to": 0})
         assert settings.models is not None
@@ -269,11 +273,11 @@ async def test_a_refusal_ends_the_run_without_further_calls(tmp_path: Path) -> N
         tree["strong"]["requests_per_minute"] = 240
         tree["target"]["model"] = f"openai:nobody@{server.base_url}"
         refused = settings.model_validate({**settings.model_dump(), "models": tree})
-        finished = await complete(tmp_path / "run", refused, seeds(2))
-        assert finished.exit_code == 2
-        assert "nobody" in finished.reason
-        strong = server.log.by_model["sim-strong"]
-        assert strong < 20
+        with pytest.raises(EndpointRefused, match="nobody") as caught:
+            await complete(tmp_path / "run", refused, seeds(2))
+        assert caught.value.exit_code == 2
+        assert not (tmp_path / "run").exists()
+        assert server.log.by_model["sim-strong"] == 1  # the tiny call before anything is spent
         # Nothing is on record yet, so the mended command may use the same directory.
         again = await complete(tmp_path / "run", settings, seeds(2))
     assert again.exit_code in {0, 3}
@@ -288,7 +292,7 @@ async def test_an_outage_stops_the_run_and_fails_nothing(tmp_path: Path) -> None
         assert settings.models is not None
         tree = settings.models.model_dump()
         for party in ("strong", "target"):
-            tree[party]["attempts"] = 2
+            tree[party] |= {"attempts": 2, "patience_s": 1}
         settings = settings.model_validate({**settings.model_dump(), "models": tree})
         async with asyncio.TaskGroup() as group:
             going = group.create_task(complete(tmp_path, settings))
@@ -297,7 +301,7 @@ async def test_an_outage_stops_the_run_and_fails_nothing(tmp_path: Path) -> None
             await server.__aexit__(None, None, None)
         finished = going.result()
     assert finished.exit_code == 4
-    assert "is gone" in finished.reason
+    assert "is out of service" in finished.reason
     late = [row for row in rows(tmp_path / "failed.jsonl") if "Parse" not in row["reason"]]
     async with AsyncExitStack() as stack:
         while True:  # a passing connection of another program may have the port for a moment
@@ -400,7 +404,7 @@ async def test_bad_lines_are_set_aside_and_made_again(tmp_path: Path) -> None:
         (tmp_path / "selected.jsonl").write_bytes(b"".join(spoilt))
         asked = server.log.answered
         await run(Order(seeds(8), settings, tmp_path), Listening(), Stopper())
-        assert server.log.answered == asked
+        assert server.log.answered == asked + PREFLIGHT
     assert "warning: 2 bad lines of selected.jsonl are now in selected.jsonl.quarantine" in said
     assert check_books(tmp_path)["quarantined_lines"] == 2
     assert (tmp_path / "dataset.jsonl").read_bytes() == whole
@@ -500,9 +504,9 @@ async def test_the_key_is_nowhere(tmp_path: Path) -> None:
             for party in ("strong", "target"):
                 tree[party]["api_key_env"] = "MY_KEY"
             settings = settings.model_validate({**settings.model_dump(), "models": tree})
-            finished = await complete(directory, settings, environ=environ)
-        assert (finished.exit_code == 2) == (wanted_key == "another")
-        assert canary not in finished.reason
+            ended = await outcome(complete(directory, settings, environ=environ))
+        assert isinstance(ended, EndpointRefused) == (wanted_key == "another")
+        assert canary not in f"{ended} {ended!r}"
         for path in directory.rglob("*"):
             assert canary.encode() not in (path.read_bytes() if path.is_file() else b"")
             assert not stat.S_IMODE(path.stat().st_mode) & 0o077, path

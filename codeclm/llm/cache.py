@@ -70,8 +70,8 @@ class CachedModel:
     """Answers from ``store`` where it can, else from ``inner``, and keeps what is answered.
 
     ``identity`` is all of the endpoint that decides an answer. Equal requests at the same time are
-    one call. An answer that was cut short is kept, and so is a refusal: both are answers, and paid for. Each request
-    is told to ``on_event`` once.
+    one call. An answer that was cut short is kept, and so is a refusal: both are answers, and paid for. One that was
+    filtered is not. Each request is told to ``on_event`` once.
     """
 
     def __init__(
@@ -111,7 +111,8 @@ class CachedModel:
             if completion is None:
                 source = "endpoint"
                 completion = await self._inner.complete(request)
-                await self._store.put(key, encode(completion))
+                if completion.finish_reason != "content_filter":
+                    await self._store.put(key, encode(completion))
         except Exception as error:
             self._settle(key, error)
             raise

@@ -13,19 +13,22 @@ from codeclm.errors import (
     StaleConnection,
     TimedOut,
     TransientError,
+    Unreachable,
 )
 
 __all__ = ["Circuit"]
 
 PROBE_EVERY_S = 5.0
 IN_A_ROW = 10
+IN_A_ROW_UNREACHABLE = 3
 WINDOW = 50
 OUTAGES = (Overloaded, ModelLoading, ServerError, ConnectionFailed, TimedOut)
 
 
 class Circuit:
-    """Opens after 10 outage errors in a row, or where more than half of the last 50 calls ended in one, or at the
-    first that says that the model is loading. Open, it lets one call through every 5 s until one is answered.
+    """Opens after 10 outage errors in a row (3 where nobody is there), or where more than half of the last 50 calls
+    ended in one, or at the first that says that the model is loading. Open, it lets one call through every 5 s until
+    one is answered.
 
     All times are seconds of one clock.
     """
@@ -69,7 +72,7 @@ class Circuit:
         self._latest.append(True)
         self._in_a_row += 1
         crowded = len(self._latest) == WINDOW and sum(self._latest) > WINDOW / 2
-        if self._in_a_row < IN_A_ROW and not crowded and not isinstance(error, ModelLoading):
+        if self._in_a_row < _tolerated(error) and not crowded:
             return False
         self.outages += 1
         self._opened_at_s = now_s
@@ -101,3 +104,10 @@ class Circuit:
     def _end_probe(self, started_s: float) -> None:
         if self._opened_at_s is not None and started_s >= self._opened_at_s:
             self._probe_is_out = False
+
+
+def _tolerated(error: TransientError) -> int:
+    """How many in a row open the circuit, where the latest is ``error``."""
+    if isinstance(error, ModelLoading):
+        return 1
+    return IN_A_ROW_UNREACHABLE if isinstance(error, Unreachable) else IN_A_ROW

@@ -15,7 +15,7 @@ from codeclm.errors import (
     ToolCallAnswer,
     UsageError,
 )
-from codeclm.llm.chat import ChatModel, ChatRequest, Message
+from codeclm.llm.chat import ChatModel, ChatRequest, Message, Usage
 
 __all__ = ["PROMPT", "check_answers", "check_reachable"]
 
@@ -49,10 +49,11 @@ async def check_answers(
     temperature: float | None,
     max_tokens: int | None,
     within_s: float = ANSWERED_WITHIN_S,
-) -> None:
+) -> Usage:
     """Ask ``model`` (with its retries and limits, without a cache) one tiny question, as the run will ask.
 
-    What it does not take of the request is learnt here once, and not by all calls of the run at the same time.
+    Returns the tokens that it took. What it does not take of the request is learnt here once, and not by all calls of
+    the run at the same time.
     Raises UsageError, or RunStopped where key, model, URL or quota are refused; each says it in one line.
     """
     asked = ChatRequest(
@@ -60,9 +61,9 @@ async def check_answers(
     )
     try:
         async with asyncio.timeout(within_s):
-            await model.complete(asked)
+            return (await model.complete(asked)).usage
     except ALIVE:
-        return
+        return Usage()
     except TimeoutError:
         message = f"{name} does not answer a tiny request within {within_s:.0f} s"
         raise UsageError(message) from None

@@ -19,7 +19,7 @@ from codeclm.llm.chat import ChatModel
 from codeclm.llm.credentials import endpoint_and_key
 from codeclm.llm.dialect import Dialect
 from codeclm.llm.endpoint import Endpoint
-from codeclm.llm.events import Listener
+from codeclm.llm.events import Answered, Listener
 from codeclm.llm.http import open_session
 from codeclm.llm.limits import Allowance
 from codeclm.llm.names import parse_model
@@ -97,9 +97,12 @@ class Models:
         """
         name = parse_model(spec.model)
         await check_reachable(name.base_url)
-        await check_answers(
+        began_s = self._clock()
+        usage = await check_answers(
             self._ask(spec), str(name), temperature=temperature, max_tokens=max_tokens
         )
+        took_s = self._clock() - began_s
+        self._on_event(Answered(str(name), "preflight", "endpoint", usage, took_s))
 
     def drain(self, error: RunStopped) -> None:
         """Start no more calls: who waits or comes gets ``error``; calls under way go on."""
