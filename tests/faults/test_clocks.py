@@ -23,7 +23,13 @@ pytestmark = [
     pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
 ]
 
-LABELS = {"llm/shelf.py", "simulator/server.py", "llm/hint.py"}
+LABELS = {
+    "cache_cli.py",
+    "llm/hint.py",
+    "llm/shelf.py",
+    "llm/transfer.py",
+    "simulator/server.py",
+}
 """Where the wall clock is only written down, or compared with a date of the server's."""
 
 
