@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-__all__ = ["Secret", "bare", "redact"]
+__all__ = ["Secret", "bare", "masked", "redact"]
 
 E = TypeVar("E", bound=Exception)
 
@@ -19,9 +19,18 @@ LOOKS_SECRET = re.compile(
     | (?<![A-Za-z0-9])(?:AIza|gsk_|hf_|tgp_v1_)[A-Za-z0-9_*-]{8,}
     | (?<=key=)[^\s"'\\&<>]+
     | (?<=key:\s)[^\s"'\\,;<>]+
-    | [^\s"'\\:=,;<>]*\*{3,}[^\s"'\\,;<>]*
     """,
     re.VERBOSE | re.IGNORECASE,
+)
+
+# Looked for from the beginning of each word, and once in each: a body may be one long word.
+HALF_MASKED = re.compile(
+    r"""
+      (?<![^\s"'\\:=,;<>])
+      [^\s"'\\:=,;<>*]*+ (?: \*{1,2} [^\s"'\\:=,;<>*]++ )*+
+      \*{3} [^\s"'\\,;<>]*
+    """,
+    re.VERBOSE,
 )
 
 SHOWN_CHARACTERS = 2000
@@ -48,7 +57,12 @@ def redact(text: str, secret: Secret | None = None) -> str:
     """The first 2,000 characters of ``text``, without ``secret`` or what else looks like a key."""
     if secret is not None and len(secret.reveal()) >= SHORTEST_SECRET:
         text = text.replace(secret.reveal(), MASK)
-    return LOOKS_SECRET.sub(MASK, text[:SHOWN_CHARACTERS])
+    return masked(text[:SHOWN_CHARACTERS])
+
+
+def masked(text: str) -> str:
+    """``text`` without what looks like a key, in a time that grows as the text does."""
+    return LOOKS_SECRET.sub(MASK, HALF_MASKED.sub(MASK, text))
 
 
 def bare(error: E) -> E:
