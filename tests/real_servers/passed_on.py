@@ -21,6 +21,11 @@ def _noted(name: str, row: str, error: str | None, note: str, **more: Any) -> Pr
     return replace(_answer(name, row, error), note=note, **more)
 
 
+def _sent(**field: object) -> dict[str, object]:
+    """A request with that field, which is to be refused: what was not sent cannot be left out."""
+    return {"parameter": next(iter(field)), "fields": field}
+
+
 HINT = "the wait is in llm_provider-retry-after only"
 PARAM = "the name of the parameter and words are left"
 WORDS = "the provider's code is lost: only words are left"
@@ -50,8 +55,8 @@ PASSED_ON = (
     _noted("filtered-prompt", "13", "RequestRefused", WORDS),
     _noted("policy", "13", "Filtered", "the code is the second word of the message"),
     _answer("flagged-prompt", "13", "Filtered"),
-    _noted("no-max-tokens", "20", "ParameterRefused", PARAM, parameter="max_tokens"),
-    _noted("no-temperature", "20", "ParameterRefused", PARAM, parameter="temperature"),
+    _noted("no-max-tokens", "20", "ParameterRefused", PARAM, **_sent(max_tokens=5)),
+    _noted("no-temperature", "20", "ParameterRefused", PARAM, **_sent(temperature=0.7)),
     _answer("invalid-field", "29", "RequestRefused"),
     _answer("fine", "26", None, "stop"),
     _answer("cut", "16", None, "length"),
