@@ -30,6 +30,7 @@ def test_a_secret_shows_only_when_asked() -> None:
         ("task-oriented risk-taking desk-bound", "task-oriented risk-taking desk-bound"),
         ("x=a*b**c***d:e=f,g***", "x=***,***"),
         ("sk-abcdef/ghi****jkl", "***"),
+        ("?key=a,b****&x=c***d", "?key=***&x=***"),
         ("a model of ** stars", "a model of ** stars"),
     ],
 )

@@ -11,26 +11,19 @@ E = TypeVar("E", bound=Exception)
 
 MASK = "***"
 
-# Endpoints echo keys, whole or half masked, in their error messages.
+# Endpoints echo keys, whole or half masked, in their error messages. What is half masked is looked for
+# from the beginning of each word only, and before what may begin within it: a body may be one long word.
 LOOKS_SECRET = re.compile(
     r"""
       (?<=bearer\s)[^\s"'\\,;<>]+
-    | (?<![A-Za-z0-9])sk-[A-Za-z0-9_*.-]{4,}
-    | (?<![A-Za-z0-9])(?:AIza|gsk_|hf_|tgp_v1_)[A-Za-z0-9_*-]{8,}
     | (?<=key=)[^\s"'\\&<>]+
     | (?<=key:\s)[^\s"'\\,;<>]+
+    | (?<![^\s"'\\:=,;<>&])
+      [^\s"'\\:=,;<>&*]*+ (?: \*{1,2} [^\s"'\\:=,;<>&*]++ )*+ \*{3} [^\s"'\\,;<>]*
+    | (?<![A-Za-z0-9])sk-[A-Za-z0-9_*.-]{4,}
+    | (?<![A-Za-z0-9])(?:AIza|gsk_|hf_|tgp_v1_)[A-Za-z0-9_*-]{8,}
     """,
     re.VERBOSE | re.IGNORECASE,
-)
-
-# Looked for from the beginning of each word, and once in each: a body may be one long word.
-HALF_MASKED = re.compile(
-    r"""
-      (?<![^\s"'\\:=,;<>])
-      [^\s"'\\:=,;<>*]*+ (?: \*{1,2} [^\s"'\\:=,;<>*]++ )*+
-      \*{3} [^\s"'\\,;<>]*
-    """,
-    re.VERBOSE,
 )
 
 SHOWN_CHARACTERS = 2000
@@ -62,7 +55,7 @@ def redact(text: str, secret: Secret | None = None) -> str:
 
 def masked(text: str) -> str:
     """``text`` without what looks like a key, in a time that grows as the text does."""
-    return LOOKS_SECRET.sub(MASK, HALF_MASKED.sub(MASK, text))
+    return LOOKS_SECRET.sub(MASK, text)
 
 
 def bare(error: E) -> E:
