@@ -94,24 +94,32 @@ THOUGHT = {"type": "thinking", "thinking": "Hm.", "signature": "x"}
 HIDDEN = {"type": "redacted_thinking", "data": "xyz"}
 TOOL = {"type": "tool_use", "id": "1", "name": "n", "input": {}}
 
+UNCOUNTED = ("usage_missing",)
+
+
+def uncounted(text: str, finish_reason: str, reasoning: str = "") -> Completion:
+    """A completion whose tokens were not counted."""
+    return Completion(text, finish_reason, reasoning=reasoning, flags=UNCOUNTED)
+
+
 COMPLETIONS: list[tuple[object, Completion]] = [
-    (message(text("Hi")), Completion("Hi", "stop")),
-    (message(text("Hi "), text("you")), Completion("Hi you", "stop")),
-    (message(text("Hi"), reason="stop_sequence"), Completion("Hi", "stop")),
-    (message(text("Hi"), reason="pause_turn"), Completion("Hi", "stop")),
-    (message(text("Hi"), reason="tool_use"), Completion("Hi", "tool_use")),
-    (message(text("Hi"), reason="max_tokens"), Completion("Hi", "length")),
-    (message(text("Hi"), reason="model_context_window_exceeded"), Completion("Hi", "length")),
-    (message(reason="max_tokens"), Completion("", "length")),
-    (message(THOUGHT, reason="max_tokens"), Completion("", "length", reasoning="Hm.")),
-    (message(text("I will not."), reason="refusal"), Completion("I will not.", "refusal")),
-    (message(reason="refusal"), Completion("", "refusal")),
-    (message(THOUGHT, text("Hi")), Completion("Hi", "stop", reasoning="Hm.")),
-    (message(THOUGHT, HIDDEN, THOUGHT, text("Hi")), Completion("Hi", "stop", reasoning="Hm.\n\nHm.")),
-    (message(text("Hi"), reason=None), Completion("Hi", "")),
-    (message(text("Hi"), reason="new_one"), Completion("Hi", "new_one")),
-    (message(text("Hi"), 5, {"text": 5}, None), Completion("Hi", "stop")),
-    (message(text("Hi"), error=None), Completion("Hi", "stop")),
+    (message(text("Hi")), uncounted("Hi", "stop")),
+    (message(text("Hi "), text("you")), uncounted("Hi you", "stop")),
+    (message(text("Hi"), reason="stop_sequence"), uncounted("Hi", "stop")),
+    (message(text("Hi"), reason="pause_turn"), uncounted("Hi", "stop")),
+    (message(text("Hi"), reason="tool_use"), uncounted("Hi", "tool_use")),
+    (message(text("Hi"), reason="max_tokens"), uncounted("Hi", "length")),
+    (message(text("Hi"), reason="model_context_window_exceeded"), uncounted("Hi", "length")),
+    (message(reason="max_tokens"), uncounted("", "length")),
+    (message(THOUGHT, reason="max_tokens"), uncounted("", "length", reasoning="Hm.")),
+    (message(text("I will not."), reason="refusal"), uncounted("I will not.", "refusal")),
+    (message(reason="refusal"), uncounted("", "refusal")),
+    (message(THOUGHT, text("Hi")), uncounted("Hi", "stop", reasoning="Hm.")),
+    (message(THOUGHT, HIDDEN, THOUGHT, text("Hi")), uncounted("Hi", "stop", reasoning="Hm.\n\nHm.")),
+    (message(text("Hi"), reason=None), uncounted("Hi", "")),
+    (message(text("Hi"), reason="new_one"), uncounted("Hi", "new_one")),
+    (message(text("Hi"), 5, {"text": 5}, None), uncounted("Hi", "stop")),
+    (message(text("Hi"), error=None), uncounted("Hi", "stop")),
     (counted(input_tokens=3, output_tokens=1), Completion("Hi", "stop", Usage(3, 1))),
     (
         counted(
@@ -122,10 +130,10 @@ COMPLETIONS: list[tuple[object, Completion]] = [
         ),
         Completion("Hi", "stop", Usage(113, 1)),
     ),
-    (counted(input_tokens=3, cache_read_input_tokens=None), Completion("Hi", "stop", Usage(3))),
-    (counted(input_tokens=0, output_tokens=0), Completion("Hi", "stop")),
-    (counted(input_tokens="3", output_tokens=True), Completion("Hi", "stop")),
-    (message(text("Hi"), usage=[3]), Completion("Hi", "stop")),
+    (counted(input_tokens=3, cache_read_input_tokens=None), Completion("Hi", "stop", Usage(3), flags=UNCOUNTED)),
+    (counted(input_tokens=0, output_tokens=0), uncounted("Hi", "stop")),
+    (counted(input_tokens="3", output_tokens=True), uncounted("Hi", "stop")),
+    (message(text("Hi"), usage=[3]), uncounted("Hi", "stop")),
 ]  # fmt: skip
 
 
@@ -150,7 +158,7 @@ FAILURES: list[tuple[int, object, type[CodecLMError], str]] = [
     (200, message(text(" \n")), EmptyAnswer, "is empty"),
     (200, message(THOUGHT), EmptyAnswer, "is empty"),
     (200, message(TOOL, reason="tool_use"), ToolCallAnswer, "calls tools"),
-    (200, error("api_error"), ServerError, "said"),
+    (200, error("api_error"), ServerError, "HTTP 200 with error 500: said"),
     (429, error("rate_limit_error"), RateLimited, "HTTP 429: said"),
     (500, error("api_error"), ServerError, "HTTP 500: said"),
     (529, error("overloaded_error"), TransientError, "HTTP 529: said"),

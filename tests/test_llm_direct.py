@@ -12,7 +12,7 @@ import orjson
 import pytest
 from aiohttp import web
 
-from codeclm.errors import CodecLMError, EndpointRefused, ParameterRefused
+from codeclm.errors import CodecLMError, EndpointRefused, ParameterRefused, ServerError
 from codeclm.llm.anthropic import ANTHROPIC
 from codeclm.llm.catalogue import PROVIDERS
 from codeclm.llm.chat import ChatRequest, Completion, Message
@@ -25,7 +25,7 @@ from codeclm.llm.providers import Models
 from codeclm.llm.secret import Secret
 from codeclm.llm.spec import ModelSpec
 from codeclm.llm.store import MemoryStore
-from tests.chat_server import OK, Answer, always, chat_server
+from tests.chat_server import OK, Answer, always, chat_server, fine, in_turn
 from tests.virtual_time import outcome
 
 pytestmark = pytest.mark.anyio
@@ -148,6 +148,25 @@ async def test_what_cannot_be_done_without_stops_the_run(
     assert KEY not in str(error)
     assert error.__traceback__ is None or KEY not in repr(error.__traceback__.tb_frame.f_locals)
     assert error.__cause__ is error.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "later"),
+    [
+        (404, b"<html><title>404 Not Found</title></html>", ServerError),
+        (404, b"", ServerError),
+        (404, b"404 page not found", ServerError),
+        (405, b" ", ServerError),
+        (404, b'{"error": {"code": "model_not_found"}}', EndpointRefused),
+        (410, b"", EndpointRefused),
+    ],
+)
+async def test_a_gateways_page_is_no_end(status: int, body: bytes, later: type[Exception]) -> None:
+    """At first no such place is a wrong URL; where an API has answered it is a mishap, if no API says it."""
+    answer = in_turn(always(status, body), fine, always(status, body))
+    async with chat_server(answer) as server, chat(server.base_url, Dialect()) as model:
+        outcomes = [await outcome(model.complete(ASKED)) for _ in range(3)]
+    assert [type(each) for each in outcomes] == [EndpointRefused, Completion, later]
 
 
 async def test_a_field_of_the_users_own_can_be_refused() -> None:

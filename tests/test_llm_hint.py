@@ -19,6 +19,10 @@ HINTS: list[tuple[dict[str, str], float | None]] = [
     ({"retry-after": "20"}, 20),
     ({"retry-after": " 1.5 "}, 1.5),
     ({"retry-after": "0"}, 0),
+    ({"llm_provider-retry-after": "7"}, 7),
+    ({"llm_provider-retry-after": "7", "llm_provider-retry-after-ms": "6500"}, 6.5),
+    ({"llm_provider-retry-after-ms": "6500", "retry-after": "20"}, 20),
+    ({"llm_provider-retry-after": "7", "retry-after": "-1"}, 7),
     ({"retry-after-ms": "250", "retry-after": "20"}, 0.25),
     ({"retry-after-ms": "soon", "retry-after": "20"}, 20),
     ({"retry-after-ms": "-1", "retry-after": "20"}, 20),
@@ -38,7 +42,7 @@ HINTS: list[tuple[dict[str, str], float | None]] = [
 
 @pytest.mark.parametrize(("headers", "seconds"), HINTS)
 def test_hints_in_headers(headers: dict[str, str], seconds: float | None) -> None:
-    """Milliseconds before seconds before a date; nonsense is no hint."""
+    """Milliseconds before seconds before a date, a gateway's own before what it passes on; nonsense is no hint."""
     assert retry_after_s(headers, NOW) == seconds
 
 
@@ -115,6 +119,9 @@ SAID: list[tuple[str, float | None]] = [
     ("You will regain access on 2026-03-04 at 06:06 UTC.", 3593),
     ("You will regain access on 2026-03-05.", 68_033),
     ("You will regain access on 2026-99-99.", None),
+    ("[{'error': {'details': [{'retryDelay': '46s'}]}}]", 46),
+    ('{"retryDelay": "0.5s"}', 0.5),
+    ("{'retryDelay': 'soon'}", None),
     ("try again in 5 meters", None),
     ("try again in 20", None),
     ("try again later", None),

@@ -22,6 +22,7 @@ from tests.chat_server import (
     in_turn,
     raw_server,
     read_request,
+    written,
 )
 from tests.posting import BODY, posting
 from tests.virtual_time import outcome
@@ -60,6 +61,20 @@ async def test_an_answer_may_be_large_but_not_endless() -> None:
         error = await failure(answer)
         assert isinstance(error, AnswerTooLarge)
         assert str(error) == "the answer is larger than 16 MiB"
+
+
+async def test_a_question_may_be_large() -> None:
+    """One of some MiB is sent whole, its length told, and without a warning of it."""
+    sent = b'{"model": "' + b"m" * (3 * 2**20) + b'"}'
+    came: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(await read_request(reader))
+        writer.write(written())
+
+    async with raw_server(talk) as server, posting(server.base_url) as post:
+        assert (await post.send(sent)).status == 200
+    assert [each.partition(b"\r\n\r\n")[2] for each in came] == [sent]
 
 
 async def test_a_gigabyte_is_refused_by_its_length() -> None:

@@ -40,6 +40,14 @@ def said(message: object, code: object = None, kind: str | None = None) -> dict[
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
+PER_MINUTE = "for m-1 on tokens per min (TPM): Limit 30000, Requested 32131"
+
+
+def passed_on(message: str) -> dict[str, object]:
+    """An error of OpenAI's API after it went through a gateway."""
+    return said(f"litellm.RateLimitError: RateLimitError: OpenAIException - {message}", "429")
+
+
 SHAPES: list[tuple[int, object, type[CodecLMError], str]] = [
     (400, {"detail": "bad"}, RequestRefused, "HTTP 400: bad"),
     (400, said({"nested": 1}), RequestRefused, '{"nested":1}'),
@@ -89,10 +97,26 @@ ORDER: list[tuple[int, object, dict[str, str], type[CodecLMError]]] = [
     (429, said(SAME_SENTENCE, "insufficient_quota"), {}, QuotaExhausted),
     (429, {"error": {"message": SAME_SENTENCE, "status": "RESOURCE_EXHAUSTED"}}, {}, RateLimited),
     (429, said(SAME_SENTENCE), {}, RateLimited),
+    # Behind a gateway that keeps no code, what stands beside it does.
+    (429, passed_on(f"{SAME_SENTENCE} LiteLLM Retried: 2 times"), {}, QuotaExhausted),
+    (429, passed_on(f"{SAME_SENTENCE}\n* Quota exceeded for metric: x"), {}, RateLimited),
+    (429, passed_on(f"{SAME_SENTENCE} Please retry in 46s."), {}, RateLimited),
+    (429, passed_on(f"Error code: 429 - [{{'error': '{SAME_SENTENCE}'}}]"), {}, RateLimited),
+    # A minute that is full, and a request that no minute has room for, have one code.
+    (
+        429,
+        said(f"Rate limit reached {PER_MINUTE}, Used 29500", "rate_limit_exceeded"),
+        {},
+        RateLimited,
+    ),
+    (429, said(f"Request too large {PER_MINUTE}", "rate_limit_exceeded"), {}, ContextTooLong),
     # Sentences count only with the statuses of their servers.
     (500, said("maximum context length"), {}, ServerError),
     (429, said("Your credit balance is too low"), {}, RateLimited),
     (500, said("Loading model"), {}, ServerError),
+    (500, said("there are no healthy deployments for this model"), {}, ServerError),
+    (500, said("one of 3 validation errors: x"), {}, ServerError),
+    (500, said("3 validation errors: x"), {}, RequestRefused),
     (429, said("limit: 0 left"), {}, RateLimited),
     (
         429,
@@ -138,6 +162,9 @@ PARAMETERS: list[tuple[object, str | None]] = [
     ({"message": "role 'user' is not supported"}, None),
     ({"message": "x does not support parameters: ['colour', 'seed']"}, None),
     ({"message": "body.seed: Extra inputs are not permitted"}, "seed"),
+    ({"message": "Unknown parameter: 'random_seed'"}, "random_seed"),
+    ({"message": "{'type': 'literal_error', 'loc': ('body', 'response_format', 'type')"}, "response_format"),
+    ({"message": "{'type': 'literal_error', 'loc': ('body', 'reasoning_effort')"}, None),
     ({"message": "`temperature` may only be set to 1 when thinking is enabled"}, "temperature"),
 ]  # fmt: skip
 

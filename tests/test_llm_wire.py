@@ -39,6 +39,13 @@ def answer(message: object, finish_reason: object = "stop", **more: object) -> d
     return {"choices": [{"message": message, "finish_reason": finish_reason}], **more}
 
 
+def behind_a_gateway(**fields: object) -> dict[str, Any]:
+    """An answer of a provider after it went through a gateway that has no field for ``fields``."""
+    whole = answer({"content": "Hi"})
+    whole["choices"][0]["provider_specific_fields"] = fields
+    return whole
+
+
 UNCOUNTED = ("usage_missing",)
 
 
@@ -91,6 +98,13 @@ COMPLETIONS: list[tuple[object, Completion]] = [
     (answer({"content": "Hi", "reasoning": {"x": 1}}), completion("Hi")),
     (answer({"content": None, "refusal": "I cannot."}), completion("I cannot.", "refusal")),
     (answer({"content": "Hi", "refusal": "I cannot."}), completion("Hi")),
+    (
+        answer({"content": None, "provider_specific_fields": {"refusal": "I cannot."}}),
+        completion("I cannot.", "refusal"),
+    ),
+    (answer({"content": "Hi", "provider_specific_fields": {"refusal": None}}), completion("Hi")),
+    (answer({"content": "Hi", "provider_specific_fields": [3]}), completion("Hi")),
+    (behind_a_gateway(native_finish_reason="eos"), completion("Hi")),
     (answer({"content": "Hi", "tool_calls": [{}]}), completion("Hi")),
     (answer({"content": [{"type": "text", "text": "Hi"}]}), completion("Hi")),
     (
@@ -127,6 +141,13 @@ FAILURES: list[tuple[object, type[CodecLMError], str]] = [
     ({}, MalformedAnswer, "no choices"),
     ({"choices": {"0": 1}}, MalformedAnswer, "no list of objects"),
     ({"choices": ["Hi"]}, MalformedAnswer, "no list of objects"),
+    (behind_a_gateway(native_finish_reason="abort"), ServerError, "finish_reason 'abort'"),
+    (behind_a_gateway(error={"code": 429, "message": "slow"}), RateLimited, "error 429: slow"),
+    (
+        behind_a_gateway(native_finish_reason="insufficient_system_resource"),
+        Overloaded,
+        "broke off",
+    ),
     (answer("Hi"), MalformedAnswer, "message is a str"),
     (answer({"content": ["Hi"]}), MalformedAnswer, "no text but list"),
     (answer({"content": {"text": "Hi"}}), MalformedAnswer, "no text but dict"),

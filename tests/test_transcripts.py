@@ -13,6 +13,9 @@ ROWS = {*map(str, range(1, 23)), "3b", "26", "27", "28", "29", "30"}
 SERVERS = {
     *("anthropic", "azure", "deepseek", "gateway", "gemini", "groq", "litellm", "llamacpp"),
     *("mistral", "ollama", "openai", "openrouter", "sglang", "tgi", "together", "vllm"),
+    # Recorded: tests/real_servers.
+    *("LiteLLM proxy 1.104.0", "llama-cpp-python 0.3.36", "transformers serve 5.23.0"),
+    "llama-server of llama-cpp-python 0.3.36",
 }
 
 

@@ -72,13 +72,19 @@ def _choice(answer: Any) -> dict[str, Any]:
 
 def _finish_reason(choice: dict[str, Any]) -> str:
     word = choice.get("finish_reason")
-    if not isinstance(word, str):
-        return ""
-    if word in GAVE_UP:
-        raise ServerError(f"the endpoint gave up on the answer (finish_reason {word!r})")
-    if word == NO_RESOURCES:
-        raise Overloaded(f"the endpoint broke off the answer (finish_reason {word!r})")
-    return FINISH_REASON.get(word, word)
+    # A gateway says "stop" for every word that it does not know, and keeps that word beside it.
+    for reason in (word, _provider_fields(choice).get("native_finish_reason")):
+        if reason in GAVE_UP:
+            raise ServerError(f"the endpoint gave up on the answer (finish_reason {reason!r})")
+        if reason == NO_RESOURCES:
+            raise Overloaded(f"the endpoint broke off the answer (finish_reason {reason!r})")
+    return FINISH_REASON.get(word, word) if isinstance(word, str) else ""
+
+
+def _provider_fields(place: dict[str, Any]) -> dict[str, Any]:
+    """What a gateway has no field for in a choice or a message of a provider."""
+    fields = place.get("provider_specific_fields")
+    return fields if isinstance(fields, dict) else {}
 
 
 def _joined(content: Any) -> tuple[str, str]:
@@ -101,7 +107,7 @@ def _joined(content: Any) -> tuple[str, str]:
 
 def _without_text(message: dict[str, Any], finish_reason: str) -> tuple[str, str]:
     """Text and finish reason of an answer with nothing to read in its content."""
-    refusal = message.get("refusal")
+    refusal = message.get("refusal") or _provider_fields(message).get("refusal")
     if isinstance(refusal, str) and refusal.strip():
         return refusal, "refusal"
     if finish_reason == "length":

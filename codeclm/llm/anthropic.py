@@ -83,9 +83,9 @@ def read_message(
         kind = ToolCallAnswer if reason == "tool_use" else EmptyAnswer
         said = "calls tools and says nothing" if reason == "tool_use" else "is empty"
         raise kind(f"the answer {said}", raw=_raw(body, redact))
-    return Completion(
-        text, finish_reason, _usage(answer.get("usage")), _joined(blocks, "thinking", "\n\n")
-    )
+    usage = _usage(answer.get("usage"))
+    flags = ("usage_missing",) if None in (usage.input_tokens, usage.output_tokens) else ()
+    return Completion(text, finish_reason, usage, _joined(blocks, "thinking", "\n\n"), flags)
 
 
 def _loaded(body: bytes) -> Any:

@@ -76,8 +76,12 @@ def complaint_inside(answer: Any) -> Complaint | None:
     if answer.get("error") or answer.get("object") == "error":
         return complaint_of(answer)
     choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    return complaint_of(choice) if isinstance(choice, dict) and choice.get("error") else None
+    choice = _mapping(_first(choices))
+    # A gateway puts what it has no field for into one that it calls so.
+    for place in (choice, _mapping(choice.get("provider_specific_fields"))):
+        if place.get("error"):
+            return complaint_of(place)
+    return None
 
 
 def complaint_of(body: Any) -> Complaint:

@@ -9,15 +9,24 @@ from typing import Protocol
 
 import orjson
 
-from codeclm.errors import CodecLMError, EndpointRefused, ParameterRefused, RequestRefused
+from codeclm.errors import (
+    CodecLMError,
+    EndpointRefused,
+    ParameterRefused,
+    RequestRefused,
+    ServerError,
+)
 from codeclm.llm.chat import ChatRequest, Completion
 from codeclm.llm.dialect import Dialect
 from codeclm.llm.endpoint import Endpoint
-from codeclm.llm.http import Post
+from codeclm.llm.http import Answer, Post
 from codeclm.llm.refusal import one_line
 from codeclm.llm.secret import Secret, bare, redact
 
 __all__ = ["ChatApi", "DirectModel", "body_of"]
+
+
+NO_SUCH_PLACE = (404, 405)
 
 
 class Reader(Protocol):
@@ -74,6 +83,7 @@ class DirectModel:
         # An answer is never streamed.
         self._extra = {**(extra_body or {}), "stream": None}
         self._redact = partial(redact, secret=key)
+        self._has_answered = False
 
     def __repr__(self) -> str:
         return f"DirectModel({self._endpoint.model!r} at {self._endpoint.base_url})"
@@ -90,19 +100,28 @@ class DirectModel:
         body = self._dialect.written(asked, self._extra)
         failure: CodecLMError
         try:
-            answer = await self._post.send(body_of(body))
-            return self._api.read(
+            return self._read(await self._post.send(body_of(body)))
+        except ParameterRefused as error:
+            failure = error if self._dialect.learn(error.parameter, body) else self._hopeless(error)
+        except CodecLMError as error:
+            failure = error
+        return bare(failure)
+
+    def _read(self, answer: Answer) -> Completion:
+        try:
+            completion = self._api.read(
                 answer.status,
                 answer.headers,
                 answer.body,
                 endpoint=self._endpoint,
                 redact=self._redact,
             )
-        except ParameterRefused as error:
-            failure = error if self._dialect.learn(error.parameter, body) else self._hopeless(error)
-        except CodecLMError as error:
-            failure = error
-        return bare(failure)
+        except EndpointRefused as error:
+            if self._has_answered and _is_of_a_gateway(answer):
+                raise ServerError(one_line(f"it had answered before ({error})")) from None
+            raise
+        self._has_answered = True
+        return completion
 
     def _hopeless(self, error: ParameterRefused) -> EndpointRefused:
         return EndpointRefused(
@@ -111,6 +130,11 @@ class DirectModel:
                 f"{self._endpoint.model}, and nothing can be asked without it ({error})"
             )
         )
+
+
+def _is_of_a_gateway(answer: Answer) -> bool:
+    """Whether it says "no such place" and nothing of an API: the servers behind it are changed, say."""
+    return answer.status in NO_SUCH_PLACE and not answer.body.lstrip().startswith((b"{", b"["))
 
 
 def body_of(fields: Mapping[str, object]) -> bytes:

@@ -16,6 +16,9 @@ LONGEST_S = 366 * 86_400.0  # what is longer is no wait but a mistake
 PLAUSIBLE_S = 900.0
 SENTENCE_CHARACTERS = 4000
 
+# A gateway keeps the provider's headers behind a prefix, and has no wait of its own beside them.
+PASSED_ON = "llm_provider-"
+
 PART = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|h|m|s)")
 AMOUNT = (
     r"(\d{1,15}(?:\.\d{1,15})?)\s{0,3}"
@@ -26,6 +29,7 @@ SAID = re.compile(
     re.IGNORECASE,
 )
 SAID_PART = re.compile(AMOUNT, re.IGNORECASE)
+QUOTED_DELAY = re.compile(r"retryDelay\W{1,6}(\d[\d.]{0,30}s)\b")
 UNTIL = re.compile(r"regain access on (\d{4}-\d\d-\d\d)(?: at (\d\d:\d\d))?")
 UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -44,13 +48,18 @@ LIMITS = [
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds to wait by ``retry-after-ms`` or else ``retry-after``; None where neither says.
 
-    ``now`` stands in for a missing ``date`` header when the endpoint names a point in time. Names
-    are looked up in lower case.
+    Those that a gateway only passes on count where it says nothing itself. ``now`` stands in for a
+    missing ``date`` header when the endpoint names a point in time. Names are looked up in lower case.
     """
-    milliseconds = _number(headers.get("retry-after-ms", ""))
+    own_s = _asked_s(headers, "", now)
+    return _asked_s(headers, PASSED_ON, now) if own_s is None else own_s
+
+
+def _asked_s(headers: Mapping[str, str], prefix: str, now: datetime | None) -> float | None:
+    milliseconds = _number(headers.get(f"{prefix}retry-after-ms", ""))
     if milliseconds is not None:
         return _believed(milliseconds / 1000)
-    text = headers.get("retry-after", "").strip()
+    text = headers.get(f"{prefix}retry-after", "").strip()
     seconds = _number(text)
     if seconds is None:
         seconds = duration_s(text)
@@ -84,12 +93,15 @@ def said_s(
 ) -> float | None:
     """Seconds in a sentence such as "Please retry in 10h17m5.7s" or "try again in 20 seconds".
 
-    Also in one that names a day on which access comes back; None where there is no such sentence.
+    Also in one that names a day on which access comes back, or in a quoted body that names a delay;
+    None where there is no such sentence.
     """
     text = text[:SENTENCE_CHARACTERS]
     if found := SAID.search(text):
         parts = SAID_PART.findall(found[1])
         return _believed(math.fsum(float(number) * _unit_s(unit) for number, unit in parts))
+    if found := QUOTED_DELAY.search(text):
+        return duration_s(found[1])
     if found := UNTIL.search(text):
         moment = _moment(f"{found[1]}T{found[2] or '00:00'}:00Z")
         return _believed(_until_s(moment, headers or {}, now))

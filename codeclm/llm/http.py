@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 import aiohttp
@@ -32,6 +33,7 @@ __all__ = ["ANSWER_LIMIT_BYTES", "Answer", "Post", "Session", "open_session"]
 Session = aiohttp.ClientSession
 
 ANSWER_LIMIT_BYTES = 16 * 2**20
+ONE_PIECE_BYTES = 2**20  # a larger body is sent in pieces: the loop would stand still for it
 HEADER_LIMIT_BYTES = 16 * 2**10  # for one of them
 CONNECT_S = 15
 KEEP_ALIVE_S = 4  # common servers drop an idle connection after 5 s
@@ -123,7 +125,7 @@ class Post:
         try:
             response = await self._session.post(
                 self._url,
-                data=body,
+                data=body if len(body) <= ONE_PIECE_BYTES else BytesIO(body),
                 headers=self._all_headers(),
                 timeout=self._timeout,
                 allow_redirects=False,

@@ -1,7 +1,7 @@
 """What an error answer comes down to: codes decide, then a plain order to retry or not, then the status.
 
-A sentence decides only where a server has no code for what it says: two large providers use the
-same sentence for a rate limit and for an empty account.
+A sentence decides only where a server has no code for what it says, or one code for two things: two
+large providers use the same sentence for a rate limit and for an empty account.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from codeclm.llm.complaint import Complaint
 from codeclm.llm.hint import retry_after_s
 from codeclm.llm.parameter import refused_parameter
-from codeclm.llm.vocabulary import CODES, NO_QUOTA, SENTENCES, STATUSES, UNSUPPORTED, Meaning
+from codeclm.llm.vocabulary import (
+    CODES,
+    EMPTY_ACCOUNT,
+    NO_QUOTA,
+    SENTENCES,
+    STATUSES,
+    TOO_LARGE_FOR_LIMIT,
+    UNSUPPORTED,
+    Meaning,
+)
 
 __all__ = ["meaning_of"]
 
@@ -49,15 +58,17 @@ def _by_field(complaint: Complaint) -> Meaning | None:
 
 
 def _by_quota(complaint: Complaint) -> Meaning:
-    """Which limit it is that was reached: none at all, one of a day, or one of a minute."""
+    """Which limit it is that was reached: one that is 0, one of a day, of money, or of a minute."""
+    text = complaint.message[:SENTENCE_CHARACTERS]
     nothing = any(value == "0" for _, value in complaint.quotas)
-    if nothing or (
-        "resource_exhausted" in complaint.codes
-        and NO_QUOTA.search(complaint.message[:SENTENCE_CHARACTERS])
-    ):
+    if nothing or ("resource_exhausted" in complaint.codes and NO_QUOTA.search(text)):
         return Meaning.NO_QUOTA_AT_ALL
     if any("perday" in name.lower() for name, _ in complaint.quotas):
         return Meaning.NO_MORE_TODAY
+    if EMPTY_ACCOUNT.search(text):
+        return Meaning.NO_MONEY
+    if TOO_LARGE_FOR_LIMIT.search(text):
+        return Meaning.TOO_LONG
     return Meaning.SLOWER
 
 
@@ -73,12 +84,17 @@ def _by_order(status: int, headers: Mapping[str, str]) -> Meaning | None:
 
 def _by_sentence(status: int, complaint: Complaint) -> Meaning | None:
     text = complaint.message[:SENTENCE_CHARACTERS]
-    for statuses, meaning, pattern in SENTENCES:
-        if status in statuses and pattern.search(text):
-            return meaning
-    if status in (400, 422) and refused_parameter(complaint) is not None:
+    said = next(
+        (
+            meaning
+            for statuses, meaning, words in SENTENCES
+            if status in statuses and words.search(text)
+        ),
+        Meaning.REQUEST if status in (400, 422) else None,
+    )
+    if said is Meaning.REQUEST and refused_parameter(complaint) is not None:
         return Meaning.PARAMETER
-    return None
+    return said
 
 
 def _by_status(status: int, headers: Mapping[str, str], complaint: Complaint) -> Meaning:

@@ -26,6 +26,7 @@ PARAMETERS = frozenset(
         "n",
         "parallel_tool_calls",
         "presence_penalty",
+        "random_seed",
         "reasoning",
         "reasoning_effort",
         "repetition_penalty",
@@ -48,6 +49,7 @@ NAMED = re.compile(
     | [Uu]n(?:recognized\ request\ argument\ supplied|supported\ parameter|known\ parameter):\ {QUOTE}?(\w+)
     | ^(?:body\.)?(\w+):\ Extra\ inputs\ are\ not\ permitted
     | {QUOTE}extra_forbidden{QUOTE},\ {QUOTE}loc{QUOTE}:\ [(\[]{QUOTE}body{QUOTE},\ {QUOTE}(\w+)
+    | {QUOTE}literal_error{QUOTE},\ {QUOTE}loc{QUOTE}:\ [(\[]{QUOTE}body{QUOTE},\ {QUOTE}(response_format)
     | {QUOTE}(\w+){QUOTE}(?:\ of\ type\ {QUOTE}\w+{QUOTE})?\ is\ (?:not\ supported|unsupported|deprecated)
     | {QUOTE}(\w+){QUOTE}\ (?:does\ not\ support|may\ only\ be\ set\ to)
     | does\ not\ support\ (?:the\ )?parameters?:?\ [\[{{]?{QUOTE}?(\w+)

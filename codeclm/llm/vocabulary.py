@@ -6,7 +6,16 @@ import re
 from collections.abc import Mapping
 from enum import Enum, auto
 
-__all__ = ["CODES", "NO_QUOTA", "SENTENCES", "STATUSES", "UNSUPPORTED", "Meaning"]
+__all__ = [
+    "CODES",
+    "EMPTY_ACCOUNT",
+    "NO_QUOTA",
+    "SENTENCES",
+    "STATUSES",
+    "TOO_LARGE_FOR_LIMIT",
+    "UNSUPPORTED",
+    "Meaning",
+]
 
 
 class Meaning(Enum):
@@ -77,6 +86,7 @@ CODES: dict[Meaning, frozenset[str]] = {
             "authentication_error",
             "unauthenticated",
             "account_deactivated",
+            "no_db_connection",  # a gateway without a database looks in it for a key it does not know
         }
     ),
     Meaning.REGION: frozenset({"unsupported_country_region_territory", "failed_precondition"}),
@@ -162,11 +172,32 @@ SENTENCES: tuple[tuple[frozenset[int], Meaning, re.Pattern[str]], ...] = (
     (
         frozenset({400}),
         Meaning.MODEL,
-        re.compile(r"is not a valid model id|model not exist", re.I),
+        re.compile(
+            r"is not a valid model id|model not exist|no healthy deployments for this model"
+            r"|server is pinned to '[^']{0,200}'; requested",
+            re.I,
+        ),
     ),
+    # One server reports every field that it cannot read as a fault of its own.
+    (frozenset({500}), Meaning.REQUEST, re.compile(r"\A\d{1,4} validation errors?:\s")),
     (frozenset({503}), Meaning.LOADING, LOADING),
 )
 NO_QUOTA = re.compile(r"\blimit: 0\b(?!\.\d)")
+
+# Two sentences beside the code of a rate limit, for there the code says too little.
+#
+# A gateway puts its own code for a rate limit in place of OpenAI's for an empty account, and leaves
+# only the sentence, which Google writes for a limit of a minute. OpenAI's stands alone behind the
+# gateway's words; Google's comes with its code, its metric, its pages or a wait. Without those a
+# wait for money would look like a wait for the next minute, until patience ends.
+EMPTY_ACCOUNT = re.compile(
+    r"\bOpenAIException - You exceeded your current quota\b"
+    r"(?!.{0,4000}(?:resource_exhausted|quota exceeded for|ai\.google\.dev|googleapis|retry in))",
+    re.I | re.S,
+)
+# OpenAI has one code for a minute that is full and for a request that no minute has room for: "Request
+# too large for M on tokens per min (TPM): Limit 30000, Requested 32131". That one never succeeds.
+TOO_LARGE_FOR_LIMIT = re.compile(r"\brequest too large\b", re.I)
 
 STATUSES: Mapping[int, Meaning] = {
     401: Meaning.KEY,

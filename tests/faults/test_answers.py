@@ -233,6 +233,7 @@ KEPT = ("length", "refusal")
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
 async def test_what_is_no_answer_is_not_kept(measure: Measure) -> None:
     """F12: what a 200 may hold instead of an answer is named, and asked again, never served from the cache.
 

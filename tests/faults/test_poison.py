@@ -17,7 +17,6 @@ from tests.running import TOPICS, check_books, complete, rows, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.filterwarnings("ignore:Sending a large body directly:ResourceWarning"),
     pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
 ]
 

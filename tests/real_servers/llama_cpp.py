@@ -50,11 +50,11 @@ BINDINGS = (
     Probe(
         "a temperature that is no number",
         "29",
-        "ServerError",
+        "RequestRefused",
         fields={"temperature": "hot"},
         note="a validation error is a 500: nothing but words tells it from a fault",
     ),
-    Probe("messages that are no list", "29", "ServerError", fields={"messages": "x"}),
+    Probe("messages that are no list", "29", "RequestRefused", fields={"messages": "x"}),
     Probe(
         "a JSON schema",
         "20",

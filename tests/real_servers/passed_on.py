@@ -21,16 +21,22 @@ def _noted(name: str, row: str, error: str | None, note: str, **more: Any) -> Pr
     return replace(_answer(name, row, error), note=note, **more)
 
 
+def _sent(**field: object) -> dict[str, object]:
+    """A request with that field, which is to be refused: what was not sent cannot be left out."""
+    return {"parameter": next(iter(field)), "fields": field}
+
+
 HINT = "the wait is in llm_provider-retry-after only"
 PARAM = "the name of the parameter and words are left"
 WORDS = "the provider's code is lost: only words are left"
+QUOTED = "the whole body is quoted in the message"
 REFUSAL = "the refusal is in message.provider_specific_fields only"
 HIDDEN = "what happened is in choices[0].provider_specific_fields only; finish_reason says stop"
 
 PASSED_ON = (
     _noted("rate-limit", "1", "RateLimited", HINT, retry_after_s=6.5),
-    _answer("rate-limit-gemini", "1", "RateLimited"),
-    _noted("no-money", "3", "QuotaExhausted", f"{WORDS}, and Gemini's come as a quoted list"),
+    _noted("rate-limit-gemini", "1", "RateLimited", QUOTED, retry_after_s=46),
+    _noted("no-money", "3", "QuotaExhausted", f"{WORDS}, which Gemini writes too: see above"),
     _answer("no-credit", "3", "QuotaExhausted"),
     _noted("overloaded", "5", "Overloaded", HINT, retry_after_s=3),
     _answer("overloaded-529", "5", "Overloaded"),
@@ -45,12 +51,12 @@ PASSED_ON = (
     _noted("too-long", "12", "ContextTooLong", "the code is the first word of the message"),
     _answer("too-long-old-vllm", "12", "ContextTooLong"),
     _answer("too-large", "12", "ContextTooLong"),
-    _noted("too-large-request", "1", "RateLimited", "these words make a 429 of a 413"),
+    _noted("too-large-request", "12", "ContextTooLong", "these words make a 429 of a 413"),
     _noted("filtered-prompt", "13", "RequestRefused", WORDS),
     _noted("policy", "13", "Filtered", "the code is the second word of the message"),
     _answer("flagged-prompt", "13", "Filtered"),
-    _noted("no-max-tokens", "20", "ParameterRefused", PARAM, parameter="max_tokens"),
-    _noted("no-temperature", "20", "ParameterRefused", PARAM, parameter="temperature"),
+    _noted("no-max-tokens", "20", "ParameterRefused", PARAM, **_sent(max_tokens=5)),
+    _noted("no-temperature", "20", "ParameterRefused", PARAM, **_sent(temperature=0.7)),
     _answer("invalid-field", "29", "RequestRefused"),
     _answer("fine", "26", None, "stop"),
     _answer("cut", "16", None, "length"),
