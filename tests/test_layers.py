@@ -26,7 +26,7 @@ LAYERS = [
     {"watch"},
     {"stdin"},
     {"sources"},
-    {"sink", "assembly"},
+    {"sink", "assembly", "endpoints", "watch"},
     {"open_files", "plan"},
     {"session", "synthesis"},
     {"run"},

@@ -19,7 +19,7 @@ class Pauses:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._until_s = float("-inf")
-        self._began_s = float("-inf")
+        self._began_s = self._resumed_s = float("-inf")
         self._in_a_row = 0
         self.total_s = 0.0
 
@@ -39,13 +39,17 @@ class Pauses:
         backoff_s = min(LONGEST_BACKOFF_S, FIRST_S * 2.0**self._in_a_row)
         self._in_a_row = min(self._in_a_row + 1, 16)
         wait_s = max(hint_s or 0.0, backoff_s * self._random.uniform(0.5, 1.0))
+        self._resumed_s = max(self._resumed_s, self._until_s)
         self._began_s = now_s
         self._extend(now_s, wait_s)
         return wait_s
 
     def went_well(self, started_s: float) -> None:
-        """Take in that a call got its answer: if it started after the pause, the pause was enough."""
-        if started_s >= self._until_s:
+        """Take in that a call got its answer: if it started after the last pause that is over, that was enough.
+
+        Those that start at once after a pause are answered when one of them has begun the next.
+        """
+        if started_s >= self._resumed_s:
             self._in_a_row = 0
 
     def _extend(self, now_s: float, wait_s: float) -> None:

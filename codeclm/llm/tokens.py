@@ -46,7 +46,7 @@ class Estimates:
     def prompt(self, request: ChatRequest) -> int:
         """An estimate of the tokens of the messages."""
         per_token = CHARACTERS_PER_TOKEN
-        if self._input_tokens:
+        if self._input_tokens and self._characters:
             per_token = self._characters / self._input_tokens
         return int(_characters(request) / per_token) + 1
 
