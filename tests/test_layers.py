@@ -25,7 +25,7 @@ LAYERS = [
     {"disk", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
     {"stdin"},
     {"sources"},
-    {"sink", "assembly"},
+    {"sink", "assembly", "endpoints", "watch"},
     {"open_files", "plan"},
     {"session", "synthesis"},
     {"run"},

@@ -10,12 +10,11 @@ from codeclm.errors import (
     ModelLoading,
     Overloaded,
     ServerError,
-    StaleConnection,
     TimedOut,
     TransientError,
 )
 
-__all__ = ["Circuit"]
+__all__ = ["OUTAGES", "Circuit"]
 
 PROBE_EVERY_S = 5.0
 IN_A_ROW = 10
@@ -60,9 +59,7 @@ class Circuit:
             self._probe_at_s = now_s + PROBE_EVERY_S
 
     def fail(self, error: TransientError, now_s: float, started_s: float) -> bool:
-        """Take in an error; True where it opens the circuit."""
-        if not isinstance(error, OUTAGES) or isinstance(error, StaleConnection):
-            return False
+        """Take in one of the ``OUTAGES``; True where it opens the circuit."""
         if self._opened_at_s is not None:
             self._end_probe(started_s)
             return False

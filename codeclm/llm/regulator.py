@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,12 +16,13 @@ from codeclm.errors import (
     RateLimited,
     RequestRefused,
     RunStopped,
+    StaleConnection,
     TransientError,
 )
 from codeclm.llm.acceptance import Acceptance
-from codeclm.llm.adaptive import CUT
 from codeclm.llm.chat import ChatRequest, Completion
-from codeclm.llm.circuit import Circuit
+from codeclm.llm.circuit import OUTAGES, Circuit
+from codeclm.llm.episode import Episode
 from codeclm.llm.events import EndpointBack, EndpointDown, Listener, Paused
 from codeclm.llm.limits import Allowance, Gate, Limits, LimitStatistics
 from codeclm.llm.pace import Window
@@ -33,13 +33,6 @@ __all__ = ["EndpointStatistics", "Regulator"]
 
 LONGEST_PAUSE_S = 900.0
 RAMP_PAUSE_S = 30.0
-RAMP_CUT = 0.5
-RAMP_HOLD_S = 900.0
-RARE = 50  # answers between two episodes; fewer mean that allowing less did not help
-MOST_FUTILE = 4
-EXCUSED_S = 60.0
-IN_USE_S = 0.5
-NEARLY_ALL = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +78,7 @@ class Regulator:
         gate = _Shut(self._pauses, self._circuit)
         self.limits = Limits(allowance, gate, clock=clock, window=window)
         self._rate_limited = 0
-        self._episode = _Episode(self.limits, clock)
+        self._episode = Episode(self.limits, clock)
         gate.resume = self._episode.end
 
     def statistics(self) -> EndpointStatistics:
@@ -134,6 +127,7 @@ class Regulator:
             case RateLimited():
                 return self._slow_down(error, started_s, level)
             case KeyRefused():
+                self._alive(started_s, self.clock())
                 return self._final(self._acceptance.refuse_key(error), error)
             case TransientError():
                 return self._out_of_order(error, started_s)
@@ -142,6 +136,7 @@ class Regulator:
                 return self._final(self._acceptance.refuse_request(error), error)
             case RunStopped():
                 return self.limits.close(error)
+        self._circuit.give_up(started_s)
         return error
 
     def gave_up(self, started_s: float) -> None:
@@ -181,7 +176,11 @@ class Regulator:
     def _out_of_order(self, error: TransientError, started_s: float) -> CodecLMError:
         """Open the circuit if this is one failure too many; while it is open, a failure is nobody's fault."""
         now_s = self.clock()
-        if self._circuit.fail(error, now_s, started_s):
+        if isinstance(error, StaleConnection):
+            self._circuit.give_up(started_s)  # nobody got the call
+        elif not isinstance(error, OUTAGES):
+            self._alive(started_s, now_s)
+        elif self._circuit.fail(error, now_s, started_s):
             self._on_event(EndpointDown(self._model, str(error)))
         if not self._circuit.is_open:
             return error
@@ -190,60 +189,6 @@ class Regulator:
             message = f"{self._model} is out of service for {down_for_s:.0f} s now: {error}"
             return self.limits.close(RunStopped(message))
         return OutOfService(str(error), error.raw, error.retry_after_s)
-
-
-class _Episode:
-    """From the first refusal to the end of the pause, when it is known what was refused and what was not."""
-
-    def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
-        self._limits, self._clock = limits, clock
-        self._taken_per_s: float | None = None
-        self._is_open = self._ramp = self._crowded = self._brisk = False
-        self._futile = 0
-        self._excused_until_s = -math.inf
-        self.answers = 0
-
-    def begin(self, now_s: float, started_s: float, *, ramp: bool) -> None:
-        """Take in the first refusal of an episode, of a call that started at ``started_s``."""
-        slots, rate = self._limits.concurrency, self._limits.hidden_rate
-        self._is_open, self._ramp = True, ramp
-        self._taken_per_s = rate.measure(now_s)
-        full = self._limits.in_flight >= NEARLY_ALL * slots.allowed
-        crowded, proven = full and slots.was_in_use(started_s - IN_USE_S), slots.is_proven(now_s)
-        self._brisk = rate.was_in_use(started_s - IN_USE_S) or (crowded and proven)
-        self._crowded = crowded and not proven
-        self._futile = self._futile + 1 if self.answers < RARE else 0
-        self.answers = 0
-
-    def end(self) -> None:
-        """Allow less of what was too much: calls in flight, their rate, or both where nothing tells.
-
-        Where refusals go on although less and less was asked for, they have nothing to do with it: some servers refuse
-        at random, for the load of others. Then pauses are all there is to do.
-        """
-        if not self._is_open:
-            return
-        self._is_open = False
-        slots, rate, now_s = self._limits.concurrency, self._limits.hidden_rate, self._clock()
-        rate.resume(now_s)
-        per_s = self._taken_per_s
-        if self._ramp:
-            slots.slow_ramp(now_s, RAMP_CUT, RAMP_HOLD_S)
-            if per_s is not None:
-                rate.conclude(per_s, now_s, RAMP_CUT, RAMP_HOLD_S)
-            return
-        excused = self._is_excused(now_s)
-        rare = not self._futile and not excused
-        crowded = slots.conclude(now_s, CUT, blamed=rare and self._crowded)
-        if excused or (crowded and not self._brisk):
-            rate.release()
-        elif per_s is not None and (self._brisk or self._crowded or self._futile):
-            rate.conclude(per_s, now_s, CUT)
-
-    def _is_excused(self, now_s: float) -> bool:
-        if self._futile >= MOST_FUTILE:
-            self._futile, self._excused_until_s = 0, now_s + EXCUSED_S
-        return now_s < self._excused_until_s
 
 
 class _Shut(Gate):
