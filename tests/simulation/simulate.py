@@ -1,0 +1,203 @@
+"""A whole simulated run: killed, stopped, and resumed to its end, then held against the undisturbed one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from random import Random
+from tempfile import mkdtemp
+
+from codeclm.errors import RunStopped, UsageError
+from tests.running import check_books, rows
+from tests.simulation.disk import SeededDisk
+from tests.simulation.loop import Process
+from tests.simulation.models import SeededModels
+from tests.simulation.presets import PRESETS, Preset, plan_of
+from tests.simulation.replies import CANARY
+from tests.simulation.session import Ended, hold_session
+from tests.simulation.transport import Server
+from tests.simulation.universe import Universe
+from tests.simulation.weather import CALM, Weather, draw_weather
+
+__all__ = ["Result", "Simulation", "simulate"]
+
+MOST_SESSIONS = 40
+OUTCOMES = ("selected", "discarded", "failed")
+MEMORY = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a seed. ``compared``: nothing failed that does not fail undisturbed, so the data had to be equal."""
+
+    preset: str
+    sessions: int
+    kills: int
+    stops: int
+    calls: int
+    repeated: int
+    most_lost: int
+    virtual_s: float
+    compared: bool
+    trace: int
+    dataset: bytes
+
+
+class Simulation:
+    """One run of ``preset`` in ``weather``, in a directory of its own."""
+
+    def __init__(self, seed: object, preset: Preset, weather: Weather, path: Path) -> None:
+        self._preset = preset
+        self._path = path
+        self._plan = plan_of(preset, weather)
+        self.universe = Universe(seed, weather)
+        names = ("sim-strong", "sim-target", "sim-judge")
+        places = (*weather.servers, weather.servers[0])
+        self._servers = {
+            name: Server(self.universe, place, name)
+            for name, place in zip(names, places, strict=True)
+        }
+        self.kills = self.stops = 0
+
+    def run(self) -> Ended:
+        """Sessions until one completes the run."""
+        while True:
+            assert self.universe.sessions < MOST_SESSIONS, "I9: the run never ends"
+            ended = self._session()
+            if ended is not None and ended.reason is None:
+                return ended
+            self.universe.now_s += self.universe.random.choice((0.0, 10.0, 1000.0))
+            if self.universe.sessions > MOST_SESSIONS / 2:
+                self._clear_up()
+
+    def _session(self) -> Ended | None:
+        universe = self.universe
+        for server in self._servers.values():
+            server.begin_session()
+        disk = SeededDisk(universe)
+        process = Process(universe)
+        make = partial(SeededModels, universe, self._servers, self._preset.manner)
+        try:
+            ended = process.run(hold_session(universe, self._plan, self._path, disk, make))
+        except (RunStopped, UsageError):  # in the end of a session, or its beginning
+            assert universe.disk_failed
+            ended = None
+        killed = process.killed
+        self.kills += killed
+        if killed and process.lost_power:
+            disk.cut_power()
+        if ended is not None:
+            self._check(ended)
+        return ended
+
+    def _check(self, ended: Ended) -> None:
+        """The books of a session that came to its own end (I1, I2, I7, I8)."""
+        self.stops += ended.reason is not None
+        universe = self.universe
+        # A unit whose answer was lost and that then fails counts what it gave before as missing, too.
+        counted_twice = universe.forgets and universe.decode_failed
+        if not universe.disk_failed and not counted_twice:
+            check_books(self._path)
+        check_ids(self._path)
+        check_calls(ended)
+        shown = repr(ended.models.events)
+        files = b"".join(path.read_bytes() for path in self._path.iterdir())
+        assert CANARY not in shown, "I8: the key is in an event"
+        assert CANARY.encode() not in files, "I8: the key is in a file"
+
+    def _clear_up(self) -> None:
+        """Better weather, so that the run can end."""
+        for server in self._servers.values():
+            server.clear_up()
+
+
+def check_ids(path: Path) -> None:
+    """Every id is in one file, and once."""
+    ids = [row["id"] for name in OUTCOMES for row in rows(path / f"{name}.jsonl")]
+    assert len(ids) == len(set(ids)), "I2: an id has two outcomes"
+
+
+def check_calls(ended: Ended) -> None:
+    """The ledger holds what the endpoints gave."""
+    books = ended.models.books.values()
+    given = [sum(getattr(book, name) for book in books) for name in COLUMNS]
+    told = [ended.ledger.session[name] for name in COLUMNS]
+    assert told == given, f"I7: the ledger has {told}, the endpoints gave {given}"
+
+
+COLUMNS = ("calls", "input_tokens", "output_tokens")
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    path = Path(mkdtemp(prefix="simulation-", dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    files: dict[str, dict[str, bytes]]
+    dataset: bytes
+    events: int
+
+
+def _files(path: Path) -> dict[str, dict[str, bytes]]:
+    """The lines of each file of outcomes, by id."""
+    return {
+        name: dict(
+            zip(
+                (row["id"] for row in rows(path / f"{name}.jsonl")),
+                (path / f"{name}.jsonl").read_bytes().splitlines(),
+                strict=True,
+            )
+        )
+        for name in OUTCOMES
+    }
+
+
+@cache
+def _reference(preset: Preset) -> _Reference:
+    """The run of ``preset`` that nothing disturbs."""
+    with _directory() as path:
+        simulation = Simulation("calm", preset, CALM, path)
+        simulation.run()
+        dataset = (path / "dataset.jsonl").read_bytes()
+        return _Reference(_files(path), dataset, simulation.universe.events)
+
+
+def simulate(seed: int) -> Result:
+    """Run one seed to its end. Raises AssertionError where something does not hold that must."""
+    random = Random(f"{seed} begins")
+    preset = random.choice(PRESETS)
+    reference = _reference(preset)
+    weather = draw_weather(random, reference.events)
+    with _directory() as path:
+        simulation = Simulation(seed, preset, weather, path)
+        simulation.run()
+        files = _files(path)
+        compared = files["failed"].keys() == reference.files["failed"].keys()
+        dataset = (path / "dataset.jsonl").read_bytes()
+    if compared:
+        assert dataset == reference.dataset, "the dataset is not that of the undisturbed run"
+        assert files["discarded"].keys() == reference.files["discarded"].keys()
+    universe = simulation.universe
+    return Result(
+        preset.name,
+        universe.sessions,
+        simulation.kills,
+        simulation.stops,
+        sum(universe.paid.values()),
+        sum(universe.paid.values()) - len(universe.paid),
+        max(universe.lost_at_kills, default=0),
+        universe.now_s - 1000,
+        compared,
+        universe.trace,
+        dataset,
+    )
