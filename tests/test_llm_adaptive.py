@@ -132,6 +132,18 @@ def test_refusals_at_random_do_not(seed: int) -> None:
     assert not told(None, seed)
 
 
+def test_refusals_at_one_level_tell_nothing() -> None:
+    """However many there are of them, before and after fading."""
+    levels = RefusedLevels()
+    for number in range(200):
+        levels.take(1)
+        if number % 3 == 0:
+            levels.refuse(1)
+        if number % 7 == 0:
+            levels.fade()
+        assert not levels.tell()
+
+
 def test_old_levels_fade() -> None:
     """After fading, a few calls at another limit are enough to see it."""
     levels = RefusedLevels()

@@ -68,6 +68,15 @@ def test_twenty_equal_refusals_at_the_start_mean_all() -> None:
     assert acceptance.refuse_request(RequestRefused("no field 20")) is None
 
 
+def test_a_tiny_question_that_was_answered_says_nothing_of_work() -> None:
+    """Before a run each model is asked one: its key works, and yet all items may be refused."""
+    acceptance = Acceptance()
+    acceptance.answer(tiny=True)
+    assert acceptance.refuse_key(KeyRefused("401")) is None
+    ends = [acceptance.refuse_request(RequestRefused("no system prompt")) for _ in range(20)]
+    assert isinstance(ends[-1], EndpointRefused)
+
+
 def test_refusals_of_different_wording_are_not_counted_together() -> None:
     """Nineteen, another one, nineteen more: nothing is known of the endpoint."""
     acceptance = Acceptance()

@@ -36,6 +36,7 @@ def units_of(
     failing: frozenset[int] = frozenset(),
     dropped: frozenset[int] = frozenset(),
     order: random.Random | None = None,
+    put_off: frozenset[int] = frozenset(),
 ) -> list[Unit]:
     """Drive a Work as the pipeline does; encoded seeds become known in the order that ``order`` draws."""
 
@@ -44,20 +45,11 @@ def units_of(
         units: list[Unit] = []
         waiting: list[Seed | Pair] = []
 
-        def settle(item: Seed | Pair) -> None:
-            entry = item.entry if isinstance(item, Pair) else entry_of(item, metadata(item.number))
-            if entry.number in failing:
-                work.lost(entry)
-            elif entry.number in dropped:
-                units.extend(work.dropped(entry))
-            else:
-                units.extend(work.known(entry))
-
         async def settle_all(done: asyncio.Event) -> None:
             while not done.is_set() or waiting:
                 if waiting:
                     index = order.randrange(len(waiting)) if order else 0
-                    settle(waiting.pop(index))
+                    units.extend(settle(work, waiting.pop(index), failing, dropped, put_off))
                 await asyncio.sleep(0)
 
         done = asyncio.Event()
@@ -69,9 +61,34 @@ def units_of(
                 else:
                     waiting.append(item)
             done.set()
+        check_counts(work)
         return units
 
     return asyncio.run(drive())
+
+
+def settle(
+    work: Work,
+    item: Seed | Pair,
+    failing: frozenset[int],
+    dropped: frozenset[int],
+    put_off: frozenset[int],
+) -> list[Unit]:
+    """Tell what became of ``item``; the units that follow."""
+    entry = item.entry if isinstance(item, Pair) else entry_of(item, metadata(item.number))
+    if entry.number in put_off and work.postponed(item):
+        return []
+    if entry.number in failing:
+        work.lost(entry)
+        return []
+    return work.dropped(entry) if entry.number in dropped else work.known(entry)
+
+
+def check_counts(work: Work) -> None:
+    """What entered is known, failed or dropped, each once."""
+    counts = work.counts()
+    entered = counts["input"] + counts["augmented"]
+    assert entered == counts["entries"] + counts["entries_failed"] + counts["pairs_dropped"]
 
 
 def summary(units: Iterable[Unit]) -> set[tuple[str, int, int, int]]:
@@ -129,6 +146,46 @@ def test_the_total_is_met_exactly_in_any_order(
     assert len(summary(drawn)) == len(drawn)
     nobody_left = not {unit.entry.number for unit in drawn} and failing >= set(range(number))
     assert sum(unit.keep for unit in drawn) == (0 if nobody_left else total)
+
+
+@given(
+    total=st.integers(1, 120),
+    number=st.integers(1, 20),
+    augment_to=st.sampled_from([0, 30]),
+    put_off=st.frozensets(st.integers(0, 30), max_size=12),
+    failing=st.frozensets(st.integers(0, 19), max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_second_tries_change_nothing_but_the_order(
+    total: int,
+    number: int,
+    augment_to: int,
+    put_off: frozenset[int],
+    failing: frozenset[int],
+    seed: int,
+) -> None:
+    """Seeds and pairs that were put off are tried once more before anything is built on them: numbers add up."""
+    wanted = Wanted((total,), number)
+    augmentation = Augmentation(augment_to, more, True) if augment_to > number else None
+    plain = units_of(seeds(number), wanted, augmentation, failing=failing)
+    again = units_of(
+        seeds(number),
+        wanted,
+        augmentation,
+        failing=failing,
+        put_off=put_off,
+        order=random.Random(seed),
+    )
+    assert summary(plain) == summary(again)
+    assert len(summary(again)) == len(again)
+
+
+def test_a_second_try_is_the_last() -> None:
+    """After it the seed is lost, and its part of the total is made from the others."""
+    failing = frozenset({1})
+    units = units_of(seeds(3), Wanted((9,), 3), failing=failing, put_off=failing)
+    assert {unit.entry.number for unit in units} == {0, 2}
+    assert sum(unit.keep for unit in units) == 9
 
 
 def test_units_are_draw_major() -> None:

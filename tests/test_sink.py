@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codeclm.engine.stage import Failed
-from codeclm.errors import ParseError
+from codeclm.errors import Declined, Filtered, ParseError, Refused
 from codeclm.methods.work import Pair, entry_of
 from codeclm.records import (
     Again,
@@ -166,4 +166,41 @@ def test_whatever_fails_has_its_reason_and_raw_text_on_record(tmp_path: Path, it
     assert row["reason"] == "ParseError: unreadable"
     assert row["raw"] == "what it said"
     assert str(row["id"]) in sink
+    sink.close()
+
+
+@pytest.mark.parametrize("error", [Filtered("by a filter", "raw"), Refused("no", "raw")])
+@pytest.mark.parametrize("stage", ["improve", "respond", "judge"])
+def test_a_declined_instruction_is_discarded_and_no_failure(
+    tmp_path: Path, error: Declined, stage: str
+) -> None:
+    """With its reason and lineage; it counts once, also in a later session."""
+    sink = Sink(tmp_path)
+    sink.write(Failed(Draft("d", ENTRY, "text"), stage, error))
+    (row,) = rows(tmp_path / "discarded.jsonl")
+    assert row == {
+        "id": "d",
+        "instruction": "text",
+        "reason": f"{type(error).__name__.lower()}: {error}",
+        "stage": stage,
+        "use_case": "music",
+        "skills": ["rhythm", "rhyme"],
+        "iteration": 1,
+        "seed_id": "evol_1",
+        "raw": "raw",
+    }
+    assert sink.counts()["failed_by_stage"] == {}
+    sink.close()
+    again = Sink(tmp_path)
+    assert (again.counts()["discarded"], again.counts()["failed"]) == (1, 0)
+    again.close()
+
+
+@pytest.mark.parametrize("item", [SEED, Unit(ENTRY, 0, 5, 5)], ids=["seed", "unit"])
+def test_a_declined_seed_has_failed(tmp_path: Path, item: object) -> None:
+    """No instruction came of it, so there is none to discard."""
+    sink = Sink(tmp_path)
+    sink.write(Failed(item, "encode" if item is SEED else "decode", Refused("no")))
+    assert len(rows(tmp_path / "failed.jsonl")) == 1
+    assert not rows(tmp_path / "discarded.jsonl")
     sink.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from codeclm.errors import ParseError, UsageError
+from codeclm.errors import ParseError, Refused, UsageError
 from codeclm.llm.chat import Completion
 from codeclm.llm.scripted import ScriptedModel
 from codeclm.stages.prompt import Question, Sampling, Template
@@ -138,3 +138,38 @@ async def test_an_answer_that_was_cut_off_is_not_read() -> None:
     with pytest.raises(ParseError, match="cut off"):
         await question(model, redraws=0).ask({"instruction": "x"})
     assert len(model.requests) == 1
+
+
+def growing(model: ScriptedModel, longer: int | None, redraws: int = 2) -> Question[int]:
+    sampling = Sampling(0.7, 9, longer_max_tokens=longer)
+    return Question(template("{{ instruction }}"), model, read_number, sampling, redraws)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("redraws", [0, 2])
+async def test_what_was_cut_off_may_be_asked_for_once_with_more_tokens(redraws: int) -> None:
+    """Also where answers that cannot be read are not asked for again: that is another matter."""
+    model = ScriptedModel(
+        lambda request: Completion("7", "stop" if request.max_tokens == 18 else "length")
+    )
+    assert await growing(model, 18, redraws).ask({"instruction": "x"}) == 7
+    assert [request.max_tokens for request in model.requests] == [9, 18]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("longer", "asked"), [(18, [9, 18]), (None, [9])])
+async def test_what_is_cut_off_again_has_failed(longer: int | None, asked: list[int]) -> None:
+    """No third try: it would be cut off as well."""
+    model = ScriptedModel(lambda request: Completion("7", "length"))
+    with pytest.raises(ParseError, match="cut off at its token limit"):
+        await growing(model, longer).ask({"instruction": "x"})
+    assert [request.max_tokens for request in model.requests] == asked
+
+
+@pytest.mark.anyio
+async def test_a_refusal_in_the_end_is_a_refusal() -> None:
+    """It is asked for again like what cannot be read; the last answer decides what became of it."""
+    model = ScriptedModel(lambda request: Completion("I cannot", "refusal"))
+    with pytest.raises(Refused, match=r"the model refused \(3 answers\)") as caught:
+        await growing(model, 18).ask({"instruction": "x"})
+    assert caught.value.raw == "I cannot"

@@ -76,6 +76,10 @@ class AdaptiveLimit:
         if self.value > value:
             self._exploring, self._accepted, self._step = value, None, FIRST_STEP
 
+    def explore(self) -> None:
+        """Ask for more from here on, in large steps."""
+        self._exploring, self._accepted, self._step = self.value, None, FIRST_STEP
+
     def credit(self, now_s: float) -> None:
         """Take in an answer to a call that the limit, as it is now, had let start and had kept waiting."""
         if self._accepted is None or now_s < self._hold_until_s:

@@ -99,6 +99,10 @@ class Concurrency:
             self._limit.object(self.allowed * cut, now_s, cut=1.0, hold_s=hold_s)
             self._apply(now_s)
 
+    def forgive(self) -> None:
+        """Ask for more at once: what was refused was refused for something else."""
+        self._limit.explore()
+
     def restart(self, now_s: float) -> None:
         """Go back to the start after an outage: what comes back must not be run over."""
         if self._adaptive:

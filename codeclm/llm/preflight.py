@@ -17,10 +17,11 @@ from codeclm.errors import (
 )
 from codeclm.llm.chat import ChatModel, ChatRequest, Message, Usage
 
-__all__ = ["PROMPT", "check_answers", "check_reachable"]
+__all__ = ["PROMPT", "STAGE", "check_answers", "check_reachable"]
 
 REACHABLE_WITHIN_S = 5
 ANSWERED_WITHIN_S = 120
+STAGE = "preflight"
 PROMPT = "Reply with OK."
 ALIVE = (Declined, EmptyAnswer, ToolCallAnswer)
 """Answers that are of no use, to a question that nobody needs answered."""
@@ -57,7 +58,7 @@ async def check_answers(
     Raises UsageError, or RunStopped where key, model, URL or quota are refused; each says it in one line.
     """
     asked = ChatRequest(
-        (Message("user", PROMPT),), temperature, max_tokens, stage="preflight", priority=-1
+        (Message("user", PROMPT),), temperature, max_tokens, stage=STAGE, priority=-1
     )
     try:
         async with asyncio.timeout(within_s):

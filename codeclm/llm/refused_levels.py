@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 __all__ = ["RefusedLevels"]
 
-SURE = 0.6
+CLEAR = 0.6
+SURE = 1.6  # of J for so many calls (Kolmogorov-Smirnov): refusals at random reach it once in 150 times
 ENOUGH = 5
 REMEMBERED = 10.0
 
@@ -33,17 +35,15 @@ class RefusedLevels:
 
     def tell(self) -> bool:
         """Whether it is calls in flight that the endpoint objects to."""
-        taken, refused = self._taken.total(), self._refused.total()
+        taken, refused = max(1, self._taken.total()), self._refused.total()
         if refused < ENOUGH:
             return False
-        if refused >= taken:
-            return True
         best = taken_above = refused_above = 0.0
         for level in sorted({*self._taken, *self._refused}, reverse=True):
             taken_above += self._taken[level]
             refused_above += self._refused[level]
-            best = max(best, refused_above / refused - taken_above / max(taken, 1))
-        return best >= SURE
+            best = max(best, refused_above / refused - taken_above / taken)
+        return best >= max(CLEAR, SURE * math.sqrt(1 / taken + 1 / refused))
 
     def fade(self) -> None:
         """Let what was seen so far weigh no more than a few calls."""

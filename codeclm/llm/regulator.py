@@ -27,6 +27,7 @@ from codeclm.llm.events import EndpointBack, EndpointDown, Listener, Paused
 from codeclm.llm.limits import Allowance, Gate, Limits, LimitStatistics
 from codeclm.llm.pace import Window
 from codeclm.llm.pauses import Pauses
+from codeclm.llm.preflight import STAGE
 from codeclm.llm.tokens import Estimates, Tokens
 
 __all__ = ["EndpointStatistics", "Regulator"]
@@ -101,7 +102,7 @@ class Regulator:
         """Take in that a call that started at ``started_s`` got its answer."""
         now_s = self.clock()
         self._alive(started_s, now_s)
-        self._acceptance.answer()
+        self._acceptance.answer(tiny=request.stage == STAGE)
         self._pauses.went_well(started_s)
         usage = completion.usage
         self.limits.concurrency.answer(request.stage, usage.output_tokens, started_s, now_s)

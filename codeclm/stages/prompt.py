@@ -104,7 +104,8 @@ class Question(Generic[T]):
     """Asks ``model`` and reads its answer with ``parse`` (text to value, raises ParseError).
 
     ``constants`` are variables that are the same each time. An answer that cannot be read, or was cut off, is asked
-    for again as a new draw, ``redraws`` times at most. ``schema`` is that of a JSON answer (see ChatRequest).
+    for again as a new draw, ``redraws`` times at most, and once more where only the tokens ran out. ``schema`` is
+    that of a JSON answer (see ChatRequest).
     """
 
     template: Template
@@ -122,7 +123,8 @@ class Question(Generic[T]):
         """
         prompt = self.template.render({**self.constants, **variables})
         max_tokens = self.sampling.max_tokens
-        for attempt in range(self.redraws + 1):
+        redraws, attempt = self.redraws, 0
+        while True:
             asked = self._request(prompt, draw, attempt, max_tokens)
             completion = await self.model.complete(asked)
             try:
@@ -130,11 +132,13 @@ class Question(Generic[T]):
             except ParseError as error:
                 unread = error
             if completion.finish_reason in CUT_OFF:
-                if max_tokens == self.sampling.longer_max_tokens:
+                longer = self.sampling.longer_max_tokens
+                if longer is None or max_tokens == longer:
                     break
-                max_tokens = self.sampling.longer_max_tokens
-                if max_tokens is None:
-                    break
+                max_tokens, redraws = longer, max(redraws, attempt + 1)
+            if attempt >= redraws:
+                break
+            attempt += 1
         answers = "1 answer" if not attempt else f"{attempt + 1} answers"
         kind = Refused if completion.finish_reason == "refusal" else ParseError
         raise kind(f"{unread} ({answers})", unread.raw)
