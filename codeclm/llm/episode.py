@@ -25,7 +25,7 @@ class Episode:
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._limits, self._clock = limits, clock
         self._taken_per_s: float | None = None
-        self._is_open = self._ramp = self._crowded = self._brisk = False
+        self._is_open = self._ramp = self._crowded = self._brisk = self._held_up = False
         self._futile = 0
         self._excused_until_s = -math.inf
         self.answers = 0
@@ -39,11 +39,14 @@ class Episode:
         crowded, proven = full and slots.was_in_use(started_s - IN_USE_S), slots.is_proven(now_s)
         self._brisk = rate.was_in_use(started_s - IN_USE_S) or (crowded and proven)
         self._crowded = crowded and not proven
+        self._held_up = self._limits.has_waiting
         self._futile = self._futile + 1 if self.answers < RARE else 0
         self.answers = 0
 
     def end(self) -> None:
         """Allow less of what was too much: calls in flight, their rate, or both where nothing tells.
+
+        Where no call had to wait, the rate of calls was that of the work, and says nothing of what the endpoint takes.
 
         Where refusals go on although less and less was asked for, they have nothing to do with it: some servers refuse
         at random, for the load of others. Then pauses are all there is to do.
@@ -64,7 +67,7 @@ class Episode:
         crowded = slots.conclude(now_s, CUT, blamed=rare and self._crowded)
         if excused or (crowded and not self._brisk):
             rate.release()
-        elif per_s is not None and (self._brisk or self._crowded or self._futile):
+        elif per_s is not None and (self._brisk or self._held_up):
             rate.conclude(per_s, now_s, CUT)
 
     def _is_excused(self, now_s: float) -> bool:

@@ -117,6 +117,11 @@ class Limits:
         """Whether tokens are limited, so that somebody must estimate and settle them."""
         return bool(self._tokens)
 
+    @property
+    def has_waiting(self) -> bool:
+        """Whether a call waits for its turn."""
+        return bool(self._line)
+
     def statistics(self) -> LimitStatistics:
         """The counts of this moment."""
         rate_per_s = self.hidden_rate.per_s

@@ -10,6 +10,7 @@ __all__ = ["RefusedLevels"]
 CLEAR = 0.6
 SURE = 1.6  # of J for so many calls (Kolmogorov-Smirnov): refusals at random reach it once in 150 times
 ENOUGH = 5
+MANY, MOST = 20, 0.7  # refusals at random are hardly ever so many, and such a share of all
 REMEMBERED = 10.0
 
 
@@ -23,21 +24,26 @@ class RefusedLevels:
     def __init__(self) -> None:
         self._taken: Counter[int] = Counter()
         self._refused: Counter[int] = Counter()
+        self._starts = self._refusals = 0  # since the last fading
 
     def take(self, level: int) -> None:
         """Take in that a call started at ``level``; it counts as taken until it is refused."""
         self._taken[level] += 1
+        self._starts += 1
 
     def refuse(self, level: int) -> None:
         """Take in that a call that started at ``level`` was refused."""
         self._taken[level] -= 1
         self._refused[level] += 1
+        self._refusals += 1
 
     def tell(self) -> bool:
         """Whether it is calls in flight that the endpoint objects to."""
         taken, refused = max(1, self._taken.total()), self._refused.total()
         if refused < ENOUGH:
             return False
+        if self._refusals >= max(MANY, MOST * self._starts):
+            return True
         best = taken_above = refused_above = 0.0
         for level in sorted({*self._taken, *self._refused}, reverse=True):
             taken_above += self._taken[level]
@@ -47,6 +53,7 @@ class RefusedLevels:
 
     def fade(self) -> None:
         """Let what was seen so far weigh no more than a few calls."""
+        self._starts = self._refusals = 0
         self._taken = _faded(self._taken)
         self._refused = _faded(self._refused)
 
