@@ -230,6 +230,8 @@ def test_f10_virtual(name: str, measure: Measure) -> None:
 @ON_UVLOOP
 async def test_f10_run(tmp_path: Path, kind: str, scale: Scale, measure: Measure) -> None:
     """A whole run over HTTP that goes through an outage fails nothing for it."""
+    if kind not in {"refuse", "html502"} and not scale.whole:
+        pytest.skip("at the whole scale only")
     lasts_s = scale(1.0, 30.0)
     fault = "loading" if kind == "loading" else f"outage:{kind}"
     async with simulator(f"{fault}@0.3s-{0.3 + lasts_s}s") as server:
