@@ -160,3 +160,38 @@ def test_nothing_is_lost_or_doubled(
         assert set(accepted) <= set(taken)
 
     asyncio.run(scenario())
+
+
+async def test_who_gets_a_later_item_goes_on_later() -> None:
+    """A getter that need not wait does not start before one that was woken for the item before."""
+    channel: Channel[int] = Channel(8)
+    started: list[int] = []
+
+    async def work() -> None:
+        started.append(await channel.get())
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(work())
+        await settle()
+        await channel.put(1)  # for the one that waits, and does not run yet
+        await channel.put(2)
+        await channel.put(3)
+        await work()
+        await work()
+    assert started == [1, 2, 3]
+
+
+async def test_a_cancelled_getter_that_let_others_go_first_loses_nothing() -> None:
+    """What it had in hand goes back to the front."""
+    channel: Channel[int] = Channel(8)
+    async with asyncio.TaskGroup() as group:
+        first = group.create_task(channel.get())
+        await settle()
+        for number in (1, 2, 3):
+            await channel.put(number)
+        second = channel.get()
+        second.send(None)  # it holds 2 and waits until the first one runs
+        with pytest.raises(asyncio.CancelledError):
+            second.throw(asyncio.CancelledError())
+    assert first.result() == 1
+    assert [await channel.get(), await channel.get()] == [2, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import CancelledError, Future, get_running_loop
 from collections import deque
 from typing import Generic, TypeVar
@@ -18,8 +19,8 @@ class ChannelClosed(Exception):
 class Channel(Generic[T]):
     """First in, first out, at most ``capacity`` waiting; exactly one waiter is woken per item.
 
-    A value goes straight to a waiting getter, so nobody can overtake a waiter. A cancelled waiter
-    leaves no trace: what it was just handed goes back to the front.
+    A value goes straight to a waiting getter, so nobody can overtake a waiter; whoever gets a later one goes on after
+    those that were woken before. A cancelled waiter leaves no trace: what it was just handed goes back to the front.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -27,6 +28,7 @@ class Channel(Generic[T]):
         self._items: deque[T] = deque()
         self._getters: deque[Future[T]] = deque()
         self._putters: deque[tuple[Future[None], T]] = deque()
+        self._waking = 0  # getters that have their item and do not run yet
         self._closed = False
 
     def __len__(self) -> int:
@@ -66,17 +68,22 @@ class Channel(Generic[T]):
         if self._items:
             item = self._items.popleft()
             self._admit_one()
+            if self._waking:
+                await self._follow(item)
             return item
         if self._closed:
             raise ChannelClosed
         getter: Future[T] = get_running_loop().create_future()
         self._getters.append(getter)
         try:
-            return await getter
+            item = await getter
         except CancelledError:
             if getter.done() and not getter.cancelled() and getter.exception() is None:
+                self._waking -= 1
                 self._give_back(getter.result())
             raise
+        self._waking -= 1
+        return item
 
     def close(self, *, discard: bool = False) -> None:
         """End the channel: nothing more goes in. With ``discard`` what is inside is dropped too."""
@@ -97,8 +104,20 @@ class Channel(Generic[T]):
             getter = self._getters.popleft()
             if not getter.done():
                 getter.set_result(item)
+                self._waking += 1
                 return True
         return False
+
+    async def _follow(self, item: T) -> None:
+        """Let those run first that were woken for the items before ``item``."""
+        self._waking += 1
+        try:
+            await asyncio.sleep(0)
+        except CancelledError:
+            self._give_back(item)
+            raise
+        finally:
+            self._waking -= 1
 
     def _admit_one(self) -> None:
         while self._putters and len(self._items) < self._capacity:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
-from codeclm.errors import CodecLMError
+from codeclm.errors import CodecLMError, TransientError
 
 __all__ = ["both"]
 
@@ -17,7 +17,8 @@ B = TypeVar("B")
 async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
     """Await both at the same time and to the end: where one fails, the answer of the other is paid for and kept.
 
-    Raises the CodecLMError of the first that has one; any other exception cancels the other at once.
+    Raises the CodecLMError of the first that has one, but rather one that is final than one that may pass: to ask both
+    again would be in vain. Any other exception cancels the other at once.
     """
     try:
         async with asyncio.TaskGroup() as group:
@@ -27,10 +28,14 @@ async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
         raise failures.exceptions[0] from None
     another = other.result()
     if isinstance(one, CodecLMError):
-        raise one
+        raise another if isinstance(one, TransientError) and _is_final(another) else one
     if isinstance(another, CodecLMError):
         raise another
     return one, another
+
+
+def _is_final(outcome: object) -> TypeGuard[CodecLMError]:
+    return isinstance(outcome, CodecLMError) and not isinstance(outcome, TransientError)
 
 
 async def _settled(answer: Awaitable[A]) -> A | CodecLMError:

@@ -27,6 +27,7 @@ from tests.simulation.universe import Universe
 
 __all__ = ["Ended", "hold_session"]
 
+BEFORE_INSTRUCTIONS = ("encode", "pairs", "decode")
 PERSON = "stopped by a person"
 
 
@@ -81,8 +82,8 @@ async def hold_session(
             match event:
                 case RunDrained(reason):
                     models.drain(reason)
-                case StepFailed("decode") | StepPostponed("decode"):
-                    universe.decode_failed = True
+                case StepFailed(stage) | StepPostponed(stage) if stage in BEFORE_INSTRUCTIONS:
+                    universe.unit_failed = True
 
         def stop(reason: RunStopped) -> None:
             running.drain(reason)

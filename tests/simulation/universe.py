@@ -38,7 +38,7 @@ class Universe:
         self.paid: Counter[str] = Counter()
         self.owed: Counter[str] = Counter()
         self.lost_at_kills: list[int] = []
-        self.forgets = self.decode_failed = False
+        self.forgets = self.unit_failed = False
         self.events = 0
         self.dead = False
         self.disk_failed = False
