@@ -15,6 +15,7 @@ from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
+from codeclm.stages.unit_book import UnitBook
 from codeclm.stdin import SeedStream
 
 __all__ = [
@@ -79,6 +80,7 @@ def make_job(
     parties: Parties,
     templates: Mapping[str, Template],
     done: Callable[[str], bool] = lambda _: False,
+    book: UnitBook | None = None,
 ) -> Job:
     """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
     return METHODS["codeclm"](
@@ -91,6 +93,7 @@ def make_job(
         run_seed=settings.seed,
         units_in_flight=settings.units_in_flight,
         done=done,
+        book=book,
     )
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "Unit",
     "Verdict",
     "digest",
+    "draft_id",
 ]
 
 Responder = Literal["strong", "target"]
@@ -34,6 +35,11 @@ def digest(*parts: object) -> str:
     """16 hexadecimal digits that identify ``parts`` (64 bits of BLAKE2b)."""
     text = "\x1f".join(map(str, parts))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def draft_id(unit_id: str, index: int) -> str:
+    """The id of the instruction that has this place (from 0) among those that a unit kept."""
+    return digest("draft", unit_id, index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,9 +115,8 @@ class _Desk:
     def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
         self._models = models
         parties = open_parties(models, store, plan.models)
-        self.job = make_job(
-            plan.source, plan.tally, plan.to_run, parties, plan.templates, sink.__contains__
-        )
+        known = sink.__contains__, sink.units
+        self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
 
     async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
         """Work to the end; the reason where the run was stopped."""

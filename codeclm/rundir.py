@@ -15,9 +15,11 @@ from codeclm.disk import NO_LINK, REAL, Disk, replace_file
 from codeclm.errors import UsageError
 from codeclm.llm.directory import check_private
 
-__all__ = ["OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings"]
+__all__ = ["DECODED", "OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings"]
 
 OUTCOMES = ("selected", "discarded", "failed")
+DECODED = "decoded"
+"""The file of what each unit of work was decoded into."""
 
 
 class RunDirectory:
@@ -91,7 +93,7 @@ class RunDirectory:
 
     def set_rows_aside(self) -> None:
         """Keep the outcomes as ``NAME.jsonl.before``: they are made anew, from the cache where nothing failed."""
-        for name in OUTCOMES:
+        for name in (DECODED, *OUTCOMES):  # outcomes without their units are right, not the reverse
             file = self.path / f"{name}.jsonl"
             if file.exists():
                 file.replace(file.with_name(f"{file.name}.before"))

@@ -1,4 +1,4 @@
-"""Where outcomes go: three append-only files while running, one sorted dataset at the end."""
+"""Where outcomes go: append-only files while running, one sorted dataset at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from codeclm.errors import Declined
 from codeclm.lines import LinesFile
 from codeclm.records import Example, Rejection
 from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_row
-from codeclm.rundir import OUTCOMES
+from codeclm.rundir import DECODED, OUTCOMES
+from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["Sink"]
 
@@ -24,7 +25,7 @@ INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
 class Sink:
     """Records each outcome once, in ``directory``; knows what is on record from earlier sessions.
 
-    ``tally`` counts rows by (file, responder or stage, iteration).
+    ``tally`` counts rows by (file, responder or stage, iteration). ``units`` is what units of work were decoded into.
     """
 
     def __init__(self, directory: Path, disk: Disk = REAL) -> None:
@@ -35,11 +36,14 @@ class Sink:
         self._ids: set[str] = set()
         self._doubled = 0
         try:
+            # Synced before the rows of its instructions.
+            decoded = self._files[DECODED] = LinesFile(directory / f"{DECODED}.jsonl", disk)
             for name in OUTCOMES:
                 self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
                 for row in self._files[name].recover():
                     self._doubled += row["id"] in self._ids
                     self._count(name, row)
+            self.units = UnitBook(decoded.recover(), decoded.append, self.__contains__)
         except BaseException:
             self.close()
             raise

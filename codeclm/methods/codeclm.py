@@ -36,6 +36,7 @@ from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.respond import Respond, Respondent
 from codeclm.stages.rubrics import parse_rubrics
 from codeclm.stages.schemas import SCHEMAS
+from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["codeclm"]
 
@@ -64,18 +65,19 @@ def codeclm(
     run_seed: int = 0,
     units_in_flight: int | None = None,
     done: Callable[[str], bool] = lambda _: False,
+    book: UnitBook | None = None,
 ) -> Job:
     """The method over ``items``: seeds, or entries where metadata is given.
 
     ``entries`` is how many items there are (0 if unknown, with ``options.per_entry``); ``augment_to`` is to how many
-    entries they are extended. ``done`` knows the ids that are on record from earlier sessions.
+    entries they are extended. ``done`` knows the ids that are on record from earlier sessions, ``book`` the units.
     """
     wanted = Wanted(options.totals, entries, options.per_entry or 0, options.per_call)
     augment = partial(mix_and_match, run_seed=run_seed)
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
-    work = Work(items, wanted, augmentation, done)
-    steps = _Steps(parties, options, templates, run_seed, done)
-    decode = steps.decode()
+    steps = _Steps(parties, options, templates, run_seed)
+    decode = steps.decode(done, book)
+    work = Work(items, wanted, augmentation, done, decode.finished)
     draft_stages = _filtering if options.contrastive_filtering else _improving
     stages = [*_entry_stages(work, steps), *draft_stages(decode, steps)]
     tickets = units_in_flight or parties.max_in_flight
@@ -164,7 +166,6 @@ class _Steps:
     options: CodecLMOptions
     templates: Mapping[str, Template]
     run_seed: int
-    done: Callable[[str], bool]
 
     @property
     def strong_workers(self) -> int:
@@ -178,9 +179,9 @@ class _Steps:
     def pair_check(self) -> Question[bool]:
         return self._question("pairs", parse_yes_no)
 
-    def decode(self) -> Decode:
+    def decode(self, done: Callable[[str], bool], book: UnitBook | None) -> Decode:
         question = self._question("decode", parse_instructions)
-        return Decode(question, run_seed=self.run_seed, done=self.done)
+        return Decode(question, run_seed=self.run_seed, done=done, book=book)
 
     def improve(self) -> Improve:
         rubrics = self._question("rubrics", parse_rubrics, {"count": self.options.rubrics})

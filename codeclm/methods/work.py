@@ -11,12 +11,18 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from codeclm.methods.entry_book import EntryBook
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
 __all__ = ["Augmentation", "Pair", "Work", "entry_of"]
+
+T = TypeVar("T")
+
+ITEMS_A_TURN = 1_000
+"""Gone through before other tasks get a turn: at a resume there may be nothing to do for any of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class Work:
     """Feeds a pipeline with seeds, pairs and units, and is told what became of each entry.
 
     ``items`` are seeds to encode, or entries where metadata is given. ``done`` knows the ids that are on record as
-    failed: those are not tried again.
+    failed: those are not tried again. ``finished`` knows the units that nothing is left to do for.
     """
 
     def __init__(
@@ -54,11 +60,13 @@ class Work:
         wanted: Wanted,
         augmentation: Augmentation | None = None,
         done: Callable[[str], bool] = lambda _: False,
+        finished: Callable[[Unit], bool] = lambda _: False,
     ) -> None:
         self._items = items
         self._wanted = wanted
         self._augmentation = augmentation
         self._done = done
+        self._finished = finished
         self._increments = wanted.increments()
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
@@ -92,8 +100,9 @@ class Work:
             await self._known()
             for unit in self._take_due():
                 yield unit
-            for unit in self._further_rounds():
-                yield unit
+            async for units in _each(self._further_rounds()):
+                for unit in units:
+                    yield unit
 
     def known(self, entry: Entry) -> list[Unit]:
         """Its metadata is known, or its pair was found reasonable: the units that follow at once."""
@@ -183,7 +192,7 @@ class Work:
         self._units += len(wanted)
         self._asked += sum(unit.keep for unit in wanted)
         self._lost += sum(unit.keep for unit in failed)
-        return [unit for unit in wanted if unit not in failed]
+        return [unit for unit in wanted if unit not in failed and not self._finished(unit)]
 
     def _second_try(self) -> Iterator[Seed | Pair]:
         while self._postponed:
@@ -204,7 +213,7 @@ class Work:
             entry = Entry(number, identity, metadata)
             yield Pair(entry) if self._augmentation.checked else entry
 
-    def _further_rounds(self) -> Iterator[Unit]:
+    def _further_rounds(self) -> Iterator[list[Unit]]:
         draw = 0
         for index, increment in enumerate(self._increments):
             left = increment - (self._taken if index == 0 else 0)
@@ -213,7 +222,7 @@ class Work:
                 this = Round(left, self._book.count, self._wanted.per_call)
                 for entry in self._book:
                     keep = this.keep(self._book.rank(entry))
-                    yield from self._not_done([Unit(entry, draw, this.count, keep)])
+                    yield self._not_done([Unit(entry, draw, this.count, keep)])
                 left -= this.count * this.entries
             if left > 0:  # no entry is left to make them
                 self._asked += left
@@ -230,15 +239,15 @@ class Work:
             self._all_known.set()
 
 
-async def _each(
-    items: Iterable[Seed | Entry] | AsyncIterable[Seed | Entry],
-) -> AsyncIterator[Seed | Entry]:
+async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
     if isinstance(items, AsyncIterable):
         async for item in items:
             yield item
     else:
-        for item in items:
+        for number, item in enumerate(items, 1):
             yield item
+            if not number % ITEMS_A_TURN:
+                await asyncio.sleep(0)
 
 
 def _entry(item: Seed | Pair | Entry) -> Entry:

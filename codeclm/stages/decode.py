@@ -10,8 +10,9 @@ from codeclm.parsing.answers import answer_in
 from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.listing import read_list, without_numbers
 from codeclm.parsing.markers import read_markers
-from codeclm.records import Draft, Unit, digest
+from codeclm.records import Draft, Unit, digest, draft_id
 from codeclm.stages.prompt import Question
+from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["TEMPLATE", "Decode", "parse_instructions"]
 
@@ -81,7 +82,7 @@ class Decode:
     A text equal to an earlier one of the same entry is dropped, and what a list is short of is asked for again as
     further draws, ``top_ups`` times at most. Draws of one entry may be asked at the same time but are compared in
     order, so what is dropped does not depend on which answer came first. Instructions that ``done`` knows are on
-    record already: they are counted but not returned.
+    record already: they are counted but not returned. ``book`` takes down what each unit kept.
     """
 
     def __init__(
@@ -91,12 +92,13 @@ class Decode:
         run_seed: int = 0,
         top_ups: int = 2,
         done: Callable[[str], bool] = lambda _: False,
+        book: UnitBook | None = None,
     ) -> None:
         self._question = question
         self._run_seed = run_seed
         self._top_ups = top_ups
         self._done = done
-        self._seen: set[int] = set()
+        self._book = UnitBook() if book is None else book
         self._latest: dict[int, asyncio.Event] = {}  # by entry: its latest draw that is under way
         self._short: dict[str, int] = {}  # by unit that failed: what it was to give
         self._instructions = self._duplicates = self._missing = 0
@@ -115,13 +117,17 @@ class Decode:
             if self._latest[number] is finished:
                 del self._latest[number]
         self._short.pop(unit.id, None)  # a second try may succeed
-        self._instructions += len(kept)
-        self._missing += unit.keep - len(kept)
         drafts = [
-            Draft(digest("draft", unit.id, index), unit.entry, text)
-            for index, text in enumerate(kept)
+            Draft(draft_id(unit.id, index), unit.entry, text) for index, text in enumerate(kept)
         ]
         return [draft for draft in drafts if not self._done(draft.id)]
+
+    def finished(self, unit: Unit) -> bool:
+        """Whether all that ``unit`` gives is on record; it is counted then, and need not be decoded."""
+        result = self._book.take_finished(unit)
+        if result is not None:
+            self._count(unit, result.kept, result.dropped)
+        return result is not None
 
     async def _in_turn(self, unit: Unit, before: asyncio.Event | None) -> list[str]:
         """Ask at once, but compare after the draw ``before`` has; it, in turn, did after its own."""
@@ -149,24 +155,34 @@ class Decode:
 
     async def _topped_up(self, unit: Unit, texts: Sequence[str]) -> list[str]:
         kept: dict[int, str] = {}
-        self._take(unit, texts, kept)
+        dropped = self._take(unit, texts, kept)
         for part in range(1, self._top_ups + 1):
             if len(kept) == unit.keep:
                 break
             try:
-                self._take(unit, await self._ask(unit, unit.keep - len(kept), part), kept)
+                more = await self._ask(unit, unit.keep - len(kept), part)
             except ParseError:
                 break  # what the first answer gave is good all the same
-        self._seen.update(kept)
+            dropped += self._take(unit, more, kept)
+        self._book.add(unit, kept, dropped)
+        self._count(unit, len(kept), dropped)
         return list(kept.values())
 
-    def _take(self, unit: Unit, texts: Sequence[str], kept: dict[int, str]) -> None:
+    def _take(self, unit: Unit, texts: Sequence[str], kept: dict[int, str]) -> int:
+        """Add ``texts`` to ``kept``, up to what ``unit`` is to give; how many were dropped as equal."""
+        dropped, its_own = 0, self._book.begun(unit)
         for text in texts:
             if len(kept) == unit.keep:
-                return
+                break
             # 64 bits stand for the text: an entry may have thousands.
             key = int(digest(unit.entry.number, text), 16)
-            if key in self._seen or key in kept:
-                self._duplicates += 1
+            if key in kept or (key in self._book and key not in its_own):
+                dropped += 1
             else:
                 kept[key] = text
+        return dropped
+
+    def _count(self, unit: Unit, kept: int, dropped: int) -> None:
+        self._instructions += kept
+        self._duplicates += dropped
+        self._missing += unit.keep - kept

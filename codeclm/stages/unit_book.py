@@ -1,0 +1,79 @@
+"""What each unit of work was decoded into: a line a unit, so that a resumed run need not decode it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codeclm.records import Unit, draft_id
+
+__all__ = ["UnitBook", "UnitResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """Of ``keep`` instructions that a unit was to give: how many it kept, and how many equal ones it dropped."""
+
+    keep: int
+    kept: int
+    dropped: int
+
+
+class UnitBook:
+    """Knows the texts that units kept, as digests, and the units that nothing is left to do for.
+
+    ``rows`` are the lines of earlier sessions; one that makes no sense only costs that its unit is decoded again.
+    ``write`` takes a new line down, before any instruction of its unit goes on. ``done`` knows the ids of
+    instructions whose outcome is on record.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[Mapping[str, Any]] = (),
+        write: Callable[[dict[str, Any]], None] = lambda row: None,
+        done: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        self._write = write
+        self._texts: set[int] = set()
+        self._finished: dict[int, UnitResult] = {}
+        self._begun: dict[str, tuple[int, ...]] = {}
+        self._results: dict[UnitResult, UnitResult] = {}  # most are equal: they are held once
+        for row in rows:
+            self._read(row, done)
+
+    def __contains__(self, text: int) -> bool:
+        """Whether a unit, of this session or an earlier one, kept the text of this digest."""
+        return text in self._texts
+
+    def begun(self, unit: Unit) -> Sequence[int]:
+        """The texts that ``unit`` kept in an earlier session, where something is left to do for it."""
+        return self._begun.get(unit.id, ())
+
+    def take_finished(self, unit: Unit) -> UnitResult | None:
+        """What ``unit`` came to, where all that it kept has its outcome on record; it is told once."""
+        result = self._finished.pop(int(unit.id, 16), None)
+        return result if result and result.keep == unit.keep else None
+
+    def add(self, unit: Unit, texts: Iterable[int], dropped: int) -> None:
+        """``unit`` kept ``texts``, in their order. Raises what ``write`` raises."""
+        kept = tuple(texts)
+        if self._begun.pop(unit.id, None) != kept:
+            words = [f"{text:016x}" for text in kept]
+            self._write({"id": unit.id, "keep": unit.keep, "dropped": dropped, "texts": words})
+        self._texts.update(kept)
+
+    def _read(self, row: Mapping[str, Any], done: Callable[[str], bool]) -> None:
+        try:
+            identity, keep, dropped = row["id"], int(row["keep"]), int(row["dropped"])
+            number, texts = int(identity, 16), tuple(int(text, 16) for text in row["texts"])
+        except (KeyError, TypeError, ValueError):
+            return
+        self._texts.update(texts)
+        if all(done(draft_id(identity, index)) for index in range(len(texts))):
+            result = UnitResult(keep, len(texts), dropped)
+            self._finished[number] = self._results.setdefault(result, result)
+            self._begun.pop(identity, None)
+        else:
+            self._begun[identity] = texts
+            self._finished.pop(number, None)
