@@ -24,7 +24,7 @@ class Episode:
 
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self._limits, self._clock = limits, clock
-        self._taken_per_s: float | None = None
+        self._taken_per_s = 0.0
         self._is_open = self._ramp = self._crowded = self._brisk = self._held_up = False
         self._futile = 0
         self._excused_until_s = -math.inf
@@ -59,15 +59,14 @@ class Episode:
         per_s = self._taken_per_s
         if self._ramp:
             slots.slow_ramp(now_s, RAMP_CUT, RAMP_HOLD_S)
-            if per_s is not None:
-                rate.conclude(per_s, now_s, RAMP_CUT, RAMP_HOLD_S)
+            rate.conclude(per_s, now_s, RAMP_CUT, RAMP_HOLD_S)
             return
         excused = self._is_excused(now_s)
         rare = not self._futile and not excused
         crowded = slots.conclude(now_s, CUT, blamed=rare and self._crowded)
         if excused or (crowded and not self._brisk):
             rate.release()
-        elif per_s is not None and (self._brisk or self._held_up):
+        elif self._brisk or self._held_up:
             rate.conclude(per_s, now_s, CUT)
 
     def _is_excused(self, now_s: float) -> bool:

@@ -11,8 +11,6 @@ __all__ = ["HiddenRate"]
 
 SEEN_S = 2.0
 BUCKET_S = 0.25
-NEAR_PEAK = 0.7
-PEAK_FADES = 0.99  # with every bucket: half of it in 17 s
 ROUND_S = 1.0
 BATCH_S = 0.05  # late timers must not cost rate
 LOWEST_PER_S = 0.05
@@ -91,12 +89,11 @@ class HiddenRate:
             self._accepted.count(-1, now_s)
             self._refused_at_s = now_s
 
-    def measure(self, now_s: float) -> float | None:
-        """Calls a second that the endpoint took lately, pauses aside; None where it has taken many more before."""
+    def measure(self, now_s: float) -> float:
+        """Calls a second that the endpoint took lately, pauses aside."""
         seen_s = min(SEEN_S, max(1.0, now_s - self._era_began_s))
         taken = max(self._accepted.since(now_s - seen_s), self._answered.since(now_s - seen_s))
-        per_s = max(LOWEST_PER_S, taken / seen_s)
-        return per_s if per_s >= NEAR_PEAK * self._answered.peak_per_s else None
+        return max(LOWEST_PER_S, taken / seen_s)
 
     def conclude(self, taken_per_s: float, now_s: float, cut: float, hold_s: float = 0.0) -> None:
         """Allow less: the endpoint took so many a second and refused what was more."""
@@ -113,16 +110,12 @@ class _Recent:
 
     def __init__(self) -> None:
         self._counts: deque[tuple[float, int]] = deque()
-        self.peak_per_s = 0.0
 
     def count(self, change: int, now_s: float) -> None:
         counts = self._counts
         if counts and now_s - counts[-1][0] < BUCKET_S:
             counts[-1] = (counts[-1][0], counts[-1][1] + change)
             return
-        if counts:
-            latest = sum(count for at_s, count in counts if at_s >= now_s - 1)
-            self.peak_per_s = max(latest, self.peak_per_s * PEAK_FADES)
         counts.append((now_s, change))
         while counts[0][0] < now_s - SEEN_S:
             counts.popleft()
