@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from random import Random
@@ -44,7 +44,7 @@ class Result:
     virtual_s: float
     compared: bool
     trace: int
-    dataset: bytes
+    dataset: bytes = field(repr=False)
 
 
 class Simulation:
@@ -98,9 +98,9 @@ class Simulation:
         """The books of a session that came to its own end (I1, I2, I7, I8)."""
         self.stops += ended.reason is not None
         universe = self.universe
-        # Where an answer was lost and then the entry or unit that it was for fails, what that gave before is on file
-        # and counted as missing (or given to others) as well.
-        counted_twice = universe.forgets and universe.unit_failed
+        # An entry or unit that fails though it gave instructions in an earlier session (its answer was lost, or it is
+        # short of another text now) counts what it gave as missing as well.
+        counted_twice = universe.unit_failed and universe.sessions > 1
         if not universe.disk_failed and not counted_twice:
             check_books(self._path)
         check_ids(self._path)

@@ -38,7 +38,7 @@ class Universe:
         self.paid: Counter[str] = Counter()
         self.owed: Counter[str] = Counter()
         self.lost_at_kills: list[int] = []
-        self.forgets = self.unit_failed = False
+        self.unit_failed = False
         self.events = 0
         self.dead = False
         self.disk_failed = False
@@ -75,7 +75,6 @@ class Universe:
     def owe(self, key: str) -> None:
         """One more answer for ``key`` may be asked for: the last one is lost, or cannot be read."""
         self.owed[key] = self.paid[key]
-        self.forgets = True
 
     def happen(self, kind: str) -> None:
         """Something happens; raises Dead where the process has been or is now killed."""
