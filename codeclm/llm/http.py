@@ -36,6 +36,7 @@ ANSWER_LIMIT_BYTES = 16 * 2**20
 ONE_PIECE_BYTES = 2**20  # a larger body is sent in pieces: the loop would stand still for it
 HEADER_LIMIT_BYTES = 16 * 2**10  # for one of them
 CONNECT_S = 15
+EXACT_BELOW_S = 20  # above it timeouts are rounded up to whole seconds: less than 5 %
 KEEP_ALIVE_S = 4  # common servers drop an idle connection after 5 s
 DNS_CACHE_S = 300
 NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
@@ -111,7 +112,9 @@ class Post:
         plain = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
         self._headers = {**plain, **(headers or {})}
         self._timeout_s = timeout_s
-        self._timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_S)
+        self._timeout = aiohttp.ClientTimeout(
+            total=timeout_s, sock_connect=CONNECT_S, ceil_threshold=EXACT_BELOW_S
+        )
 
     async def send(self, body: bytes) -> Answer:
         """One POST, and its answer read to the end."""
