@@ -27,7 +27,8 @@ from tests.simulation.universe import Universe
 
 __all__ = ["Ended", "hold_session"]
 
-BEFORE_INSTRUCTIONS = ("encode", "pairs", "decode")
+ENTRY_STAGES = ("encode", "pairs")
+BEFORE_INSTRUCTIONS = (*ENTRY_STAGES, "decode")
 PERSON = "stopped by a person"
 
 
@@ -71,9 +72,8 @@ async def hold_session(
     directory.write_settings(plan.record())
     with closing(Sink(path, disk)) as sink:
         parties = open_parties(models, SeededStore(universe), plan.models)
-        job = make_job(
-            plan.source, plan.tally, plan.to_run, parties, plan.templates, sink.__contains__
-        )
+        known = sink.__contains__, sink.units
+        job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
         session = Session(
             plan, directory, sink, ledger, job, earlier, lambda: endpoint_rows(models)
         )
@@ -84,6 +84,7 @@ async def hold_session(
                     models.drain(reason)
                 case StepFailed(stage) | StepPostponed(stage) if stage in BEFORE_INSTRUCTIONS:
                     universe.unit_failed = True
+                    universe.entry_failed |= stage in ENTRY_STAGES
 
         def stop(reason: RunStopped) -> None:
             running.drain(reason)

@@ -98,9 +98,8 @@ class Simulation:
         """The books of a session that came to its own end (I1, I2, I7, I8)."""
         self.stops += ended.reason is not None
         universe = self.universe
-        # An entry or unit that fails though it gave instructions in an earlier session (its answer was lost, or it is
-        # short of another text now) counts what it gave as missing as well.
-        counted_twice = universe.unit_failed and universe.sessions > 1
+        # What an entry gave in an earlier session is made up for by others where its answer was lost and it fails now.
+        counted_twice = universe.entry_failed and universe.sessions > 1
         if not universe.disk_failed and not counted_twice:
             check_books(self._path)
         check_ids(self._path)

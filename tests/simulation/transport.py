@@ -149,6 +149,7 @@ class CheckedModel:
         _asked.set((request, key, usage))
         try:
             completion = await self._inner.complete(request)
+            universe.happen("answer")
         except CodecLMError as error:
             universe.happen(type(error).__name__)
             book.fail(key, error)
@@ -158,5 +159,4 @@ class CheckedModel:
             book.in_flight -= 1
         [shape] = usage
         book.answer(key, shape.input_tokens, shape.output_tokens)
-        universe.happen("answer")
         return completion

@@ -38,7 +38,7 @@ class Universe:
         self.paid: Counter[str] = Counter()
         self.owed: Counter[str] = Counter()
         self.lost_at_kills: list[int] = []
-        self.unit_failed = False
+        self.unit_failed = self.entry_failed = False
         self.events = 0
         self.dead = False
         self.disk_failed = False
