@@ -13,9 +13,7 @@ import math
 __all__ = ["AdaptiveLimit"]
 
 CUT = 0.95
-RECOVERY_S = (
-    14.0  # of growth until the accepted level is reached again; after twice that it asks for more
-)
+RECOVERY_S = 11.0  # until the accepted level is reached again; after twice that it asks for more
 ANSWERS_UNTIL_RECOVERED = 50
 FIRST_STEP = 2.0
 LATER_STEP = 1.25
