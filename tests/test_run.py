@@ -7,11 +7,13 @@ import json
 import os
 import shutil
 import stat
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from codeclm.errors import EndpointRefused, UsageError
 from codeclm.llm.store import AnswerStore
@@ -20,6 +22,8 @@ from codeclm.run import Order, Stopper, run
 from codeclm.rundir import RunDirectory
 from codeclm.seeds import MetadataFile
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
+from codeclm.simulator.reader import Respond, read_prompt
+from tests.faults.world_server import Asked, world_server
 from tests.running import (
     check_books,
     complete,
@@ -36,6 +40,7 @@ pytestmark = pytest.mark.anyio
 METHOD = {"total": 40, "augment_to": 12}
 
 
+FILTERED = {"error": {"code": "content_filter", "message": "The prompt was filtered."}}
 PREFLIGHT = 2  # tiny calls of each session: one a model
 
 
@@ -115,6 +120,24 @@ async def test_faults_change_nothing_but_the_calls(tmp_path: Path) -> None:
         if name == "stormy":
             assert sum(row["retries"] for row in summary["calls"]) > 10
     assert made[0] == made[1]
+
+
+async def test_filtered_answers_are_outcomes_and_no_failures(tmp_path: Path) -> None:
+    """What the endpoint's filter keeps back is discarded with that reason; the run is complete, exit code 0."""
+
+    async def keep_back(asked: Asked) -> web.StreamResponse | None:
+        request = read_prompt(asked.text)
+        filtered = isinstance(request, Respond) and len(request.instruction) % 2 == 0
+        return web.json_response(FILTERED, status=400) if filtered else None
+
+    async with world_server(keep_back) as server:
+        settings = settings_for(server.base_url, method={"total": 24, "augment_to": 0})
+        finished = await complete(tmp_path, settings)
+    counts = check_books(tmp_path)["counts"]
+    assert (finished.exit_code, counts["failed"]) == (0, 0)
+    reasons = Counter(row["reason"] for row in rows(tmp_path / "discarded.jsonl"))
+    assert sum(number for reason, number in reasons.items() if "filter" in reason) > 5
+    assert all(len(row["instruction"]) % 2 for row in rows(tmp_path / "dataset.jsonl"))
 
 
 async def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from codeclm.errors import UsageError
 from codeclm.progress import NoView, Snapshot
+from codeclm.records import digest, draft_id
 from codeclm.run import Order, Stopper, run
 from codeclm.settings import Settings
 from codeclm.simulator import ServerOptions
@@ -91,11 +92,13 @@ async def test_f26_no_cache(tmp_path: Path, scale: Scale, measure: Measure) -> N
     async with world_server(options=ServerOptions(latency_s=0.002)) as server:
         settings = settings_for(server.base_url, max_in_flight=8, method=method)
         await stopped_run(tmp_path, settings, method["total"] // 2)
-        finished = outcomes(tmp_path)
+        finished, decoded = outcomes(tmp_path), finished_units(tmp_path)
         shutil.rmtree(tmp_path / "cache")
         before = len(server.asked)
         await complete(tmp_path, settings)
-        again = {prompt(asked.body) for asked in server.asked[before:]}
+        bodies = [orjson.loads(asked.body) for asked in server.asked[before:]]
+    again = {body["messages"][-1]["content"] for body in bodies}
+    draws = {body.get("seed") for body in bodies}
     check_books(tmp_path)
     repeated = [row for row in finished if row["instruction"] in again]
     doubled = len(outcomes(tmp_path)) - len({row["id"] for row in outcomes(tmp_path)})
@@ -103,6 +106,11 @@ async def test_f26_no_cache(tmp_path: Path, scale: Scale, measure: Measure) -> N
         "F26", "cache deleted: finished items on record", len(finished), "> 0", met=bool(finished)
     )
     measure("F26", "cache deleted: finished items repeated", len(repeated), "0", met=not repeated)
+    units = [unit for unit in decoded if int(digest(0, unit, 0)[:8], 16) >> 1 in draws]
+    measure(
+        "F26", "cache deleted: finished units on record", len(decoded), "> 0", met=bool(decoded)
+    )
+    measure("F26", "cache deleted: finished units decoded again", len(units), "0", met=not units)
     measure("F26", "cache deleted: rows doubled", doubled, "0", met=doubled == 0)
 
 
@@ -111,6 +119,12 @@ def outcomes(directory: Path) -> list[dict[str, Any]]:
     return [row for each in found for row in each]
 
 
-def prompt(body: bytes) -> str:
-    """The last message: of a response's request that is the instruction itself."""
-    return str(orjson.loads(body)["messages"][-1]["content"])
+def finished_units(directory: Path) -> list[str]:
+    """The units all of whose instructions have an outcome."""
+    known = {row["id"] for row in outcomes(directory)}
+    units = rows(directory / "decoded.jsonl")
+    return [
+        unit["id"]
+        for unit in units
+        if all(draft_id(unit["id"], index) in known for index in range(len(unit["texts"])))
+    ]
