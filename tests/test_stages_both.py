@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+
 import pytest
 
 from codeclm.errors import CodecLMError, Filtered, QuotaExhausted, ServerError, TimedOut
@@ -39,3 +42,17 @@ async def test_what_is_final_counts(
     """An error that may pass gives way to one that does not: else both would be asked again, one of them in vain."""
     with pytest.raises(CodecLMError, match=expected):
         await both(ending(one), ending(other))
+
+
+async def test_cancelled_before_the_second_begins() -> None:
+    """Nothing is left that was never awaited: such a warning is an error here."""
+
+    async def cancels() -> str:
+        task.cancel()
+        await asyncio.sleep(0)
+        return "one"
+
+    task = asyncio.create_task(both(cancels(), ending("other")))
+    await asyncio.wait([task])
+    assert task.cancelled()
+    gc.collect()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeGuard, TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeGuard, TypeVar
 
 from codeclm.errors import CodecLMError, TransientError
 
@@ -14,7 +14,7 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
-async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
     """Await both at the same time and to the end: where one fails, the answer of the other is paid for and kept.
 
     Raises the CodecLMError of the first that has one, but rather one that is final than one that may pass: to ask both
@@ -26,6 +26,8 @@ async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
             one = await _settled(first)
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None
+    finally:
+        second.close()  # where its task was cancelled before it began
     another = other.result()
     if isinstance(one, CodecLMError):
         raise another if isinstance(one, TransientError) and _is_final(another) else one
