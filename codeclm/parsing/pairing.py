@@ -96,6 +96,8 @@ def _from_labels(answer: str) -> Parts:
 
 def _label_of(line: str) -> tuple[str, str] | None:
     """The kind of the label that ``line`` begins with, after a marker or not, and what follows it."""
+    if not _names_a_kind(line):
+        return None
     marker = read_marker(line)
     if marker and marker.form in _KINDS:
         return marker.form, marker.content
@@ -103,6 +105,12 @@ def _label_of(line: str) -> tuple[str, str] | None:
         if (rest := cut_label(form, marker.content if marker else line)) is not None:
             return kind, rest
     return None
+
+
+def _names_a_kind(line: str) -> bool:
+    """Whether ``line`` can be a label or a heading at all: most lines are told apart here, cheaply."""
+    folded = line.casefold()
+    return "rubric" in folded or "action" in folded
 
 
 def _divided(kind: str, text: str) -> Parts:
@@ -125,7 +133,7 @@ def _from_headings(answer: str) -> Parts:
     parts: Parts = []
     for (place, kind), end in zip(headings, ends, strict=True):
         section = lines[place + 1 : end]
-        markers = read_markers(section)
+        markers = read_markers(section) if parts else []
         goes_on = bool(markers) and markers[0].number == len(parts) + 1
         items = read_list("\n".join(section), first=len(parts) + 1 if goes_on else 1)
         if items and any(kind == known for known, _ in parts):
@@ -136,6 +144,8 @@ def _from_headings(answer: str) -> Parts:
 
 def _heading(line: str) -> str:
     """The kind of list that ``line`` is the heading of, or ""."""
+    if not _names_a_kind(line):
+        return ""
     marker = read_marker(line)
     text = (marker.content if marker else line).strip(" \t\r#*_>")
     words = re.findall(r"\w+", text.casefold())
