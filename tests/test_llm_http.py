@@ -25,7 +25,7 @@ from tests.chat_server import (
     read_request,
     written,
 )
-from tests.posting import BODY, KEY, posting
+from tests.posting import KEY, posting, send
 
 pytestmark = pytest.mark.anyio
 
@@ -37,8 +37,8 @@ async def test_a_call_is_one_post() -> None:
         chat_server(always(201, OK, cookie)) as server,
         posting(server.base_url) as post,
     ):
-        await post.send(BODY)
-        answer = await post.send(BODY)
+        await send(post)
+        answer = await send(post)
     assert (answer.status, orjson.loads(answer.body)) == (201, OK)
     assert answer.headers["x-request-id"] == answer.headers["X-REQUEST-ID"] == "7"
     assert [each.body for each in server.requests] == [{"model": "m"}] * 2
@@ -55,8 +55,8 @@ async def test_a_key_travels_as_its_header_wants() -> None:
         keyed = Post(
             session, server.base_url, "/m", key=Secret(KEY), key_header="x-api-key", headers=extra
         )
-        await keyed.send(BODY)
-        await Post(session, server.base_url, "/m").send(BODY)
+        await send(keyed)
+        await send(Post(session, server.base_url, "/m"))
     first, second = (each.headers for each in server.requests)
     assert (first["x-api-key"], first["anthropic-version"]) == (KEY, "2023-06-01")
     assert "Authorization" not in first
@@ -73,7 +73,7 @@ async def test_redirects_are_not_followed() -> None:
                 chat_server(always(status, b"", location)) as server,
                 posting(server.base_url) as post,
             ):
-                assert (await post.send(BODY)).status == status
+                assert (await send(post)).status == status
         assert elsewhere.requests == []
 
 
@@ -99,9 +99,9 @@ async def test_a_connection_closed_while_idle_is_told_apart(talk: Talk) -> None:
     """A call on a kept connection that the server drops is stale; the next one gets a fresh one."""
     async with raw_server(talk) as server, posting(server.base_url) as post:
         for _ in range(10):
-            assert (await post.send(BODY)).status == 200
+            assert (await send(post)).status == 200
             with pytest.raises(StaleConnection, match="closed the connection while it was idle"):
-                await post.send(BODY)
+                await send(post)
 
 
 @pytest.mark.parametrize("begun", [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nContent-Le"])
@@ -115,9 +115,9 @@ async def test_an_answer_that_had_begun_is_not_stale(begun: bytes) -> None:
         writer.write(begun)
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
-        await post.send(BODY)
+        await send(post)
         with pytest.raises(ConnectionFailed) as caught:
-            await post.send(BODY)
+            await send(post)
     assert not isinstance(caught.value, StaleConnection)
 
 
@@ -132,7 +132,7 @@ async def test_a_new_connection_that_breaks_is_a_failure() -> None:
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
         with pytest.raises(ConnectionFailed) as caught:
-            await post.send(BODY)
+            await send(post)
     assert connections == 1
     assert not isinstance(caught.value, StaleConnection)
 
@@ -150,9 +150,9 @@ async def test_an_answer_cut_in_the_middle_is_malformed() -> None:
         writer.write(written()[:-20])
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
-        await post.send(BODY)
+        await send(post)
         with pytest.raises(MalformedAnswer, match="was cut short"):
-            await post.send(BODY)
+            await send(post)
     assert connections == 1
 
 
@@ -175,7 +175,7 @@ async def test_what_is_not_http_is_malformed(rubbish: bytes) -> None:
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
         with pytest.raises((MalformedAnswer, ConnectionFailed)):
-            await post.send(BODY)
+            await send(post)
 
 
 async def test_a_server_that_never_answers_times_out() -> None:
@@ -194,7 +194,7 @@ async def test_a_server_that_never_answers_times_out() -> None:
     for talk in (silent, trickling):
         async with raw_server(talk) as server, posting(server.base_url, timeout_s=0.2) as post:
             with pytest.raises(TimedOut, match=r"no complete answer .* within 0\.2 s"):
-                await post.send(BODY)
+                await send(post)
 
 
 async def test_cancelling_a_call_closes_its_connection() -> None:
@@ -210,7 +210,7 @@ async def test_cancelling_a_call_closes_its_connection() -> None:
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
         async with asyncio.TaskGroup() as group:
-            call = group.create_task(post.send(BODY))
+            call = group.create_task(send(post))
             await arrived.wait()
             call.cancel()
         await gone.wait()

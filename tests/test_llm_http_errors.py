@@ -30,7 +30,7 @@ from codeclm.llm.secret import Secret
 from tests.chat_server import (
     chat_server,
 )
-from tests.posting import BODY, KEY, posting
+from tests.posting import KEY, posting, send
 from tests.virtual_time import outcome
 
 pytestmark = pytest.mark.anyio
@@ -44,12 +44,12 @@ async def test_no_more_open_files_is_a_rate_limit() -> None:
         os.close(lowest)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         try:
-            error = await outcome(post.send(BODY))
+            error = await outcome(send(post))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert isinstance(error, RateLimited)
         assert "no more files may be open" in str(error)
-        assert (await post.send(BODY)).status == 200
+        assert (await send(post)).status == 200
 
 
 async def test_nobody_there() -> None:
@@ -59,14 +59,14 @@ async def test_nobody_there() -> None:
         port = silent.getsockname()[1]
         async with posting(f"http://127.0.0.1:{port}/v1") as post:
             with pytest.raises(Unreachable, match=f"127.0.0.1:{port}/v1: .*refused"):
-                await post.send(BODY)
+                await send(post)
 
 
 async def test_plain_http_behind_an_https_url() -> None:
     """TLS that cannot be agreed on is no connection, and the message says so."""
     async with chat_server() as server, posting(server.base_url.replace("http:", "https:")) as post:
         with pytest.raises(Unreachable, match="no TLS"):
-            await post.send(BODY)
+            await send(post)
 
 
 async def test_a_certificate_that_nobody_signed_stops_the_run(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ async def test_a_certificate_that_nobody_signed_stops_the_run(tmp_path: Path) ->
     url = f"https://localhost:{server.sockets[0].getsockname()[1]}/v1"
     async with server, posting(url) as post:
         with pytest.raises(EndpointRefused, match=f"certificate of {url} is not trusted"):
-            await post.send(BODY)
+            await send(post)
 
 
 def self_signed(directory: Path) -> tuple[Path, Path]:
@@ -130,7 +130,7 @@ async def test_every_error_of_aiohttp_is_translated(error: Exception) -> None:
             raise error
 
     post = Post(Failing(), "http://127.0.0.1:1/v1", "/m", key=Secret(KEY))  # type: ignore[arg-type]
-    translated = await outcome(post.send(BODY))
+    translated = await outcome(send(post))
     assert isinstance(translated, CodecLMError)
     assert translated.__cause__ is translated.__context__ is None
     assert KEY not in repr(translated)
@@ -162,5 +162,5 @@ async def test_errors_are_told_apart(name: str, kind: type[CodecLMError], said: 
 
     post = Post(Failing(), "http://h/v1", "/m", timeout_s=9)  # type: ignore[arg-type]
     with pytest.raises(kind, match=said) as caught:
-        await post.send(BODY)
+        await send(post)
     assert type(caught.value) is kind

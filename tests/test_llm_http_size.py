@@ -24,7 +24,7 @@ from tests.chat_server import (
     read_request,
     written,
 )
-from tests.posting import BODY, posting
+from tests.posting import posting, send
 from tests.virtual_time import outcome
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.anyio
 
 async def failure(answer: Answer, timeout_s: float = 30) -> Exception:
     async with chat_server(answer) as server, posting(server.base_url, timeout_s) as post:
-        error = await outcome(post.send(BODY))
+        error = await outcome(send(post))
     assert isinstance(error, Exception)
     return error
 
@@ -56,7 +56,7 @@ async def test_an_answer_may_be_large_but_not_endless() -> None:
     limit_mib = ANSWER_LIMIT_BYTES >> 20
     for answer in (chunked(limit_mib - 1), always(200, b" " * (ANSWER_LIMIT_BYTES - 1) + b"!")):
         async with chat_server(answer) as server, posting(server.base_url) as post:
-            assert (await post.send(BODY)).body.strip() == b"!"
+            assert (await send(post)).body.strip() == b"!"
     for answer in (chunked(limit_mib + 5), always(200, b" " * (ANSWER_LIMIT_BYTES + 1))):
         error = await failure(answer)
         assert isinstance(error, AnswerTooLarge)
@@ -73,7 +73,7 @@ async def test_a_question_may_be_large() -> None:
         writer.write(written())
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
-        assert (await post.send(sent)).status == 200
+        assert (await send(post, sent)).status == 200
     assert [each.partition(b"\r\n\r\n")[2] for each in came] == [sent]
 
 
@@ -89,7 +89,7 @@ async def test_a_gigabyte_is_refused_by_its_length() -> None:
 
     async with raw_server(talk) as server, posting(server.base_url) as post:
         with pytest.raises(AnswerTooLarge):
-            await post.send(BODY)
+            await send(post)
         await closed.wait()
 
 
@@ -111,7 +111,7 @@ async def test_a_compressed_answer_is_read() -> None:
         chat_server(always(200, packed, gzipped)) as server,
         posting(server.base_url) as post,
     ):
-        assert (await post.send(BODY)).body == b"plain"
+        assert (await send(post)).body == b"plain"
         assert server.requests[0].headers["Accept-Encoding"] == "identity"
     assert isinstance(await failure(always(200, b"rubbish", gzipped)), MalformedAnswer)
 
@@ -120,6 +120,6 @@ async def test_the_next_call_after_a_failure_works() -> None:
     """Whatever came before, the session goes on."""
     answers = in_turn(chunked(20), always(200, b"rubbish", {"Content-Encoding": "gzip"}), fine)
     async with chat_server(answers) as server, posting(server.base_url) as post:
-        failures = [await outcome(post.send(BODY)) for _ in range(2)]
+        failures = [await outcome(send(post)) for _ in range(2)]
         assert [type(each) for each in failures] == [AnswerTooLarge, MalformedAnswer]
-        assert (await post.send(BODY)).status == 200
+        assert (await send(post)).status == 200

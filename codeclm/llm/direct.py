@@ -100,7 +100,10 @@ class DirectModel:
         body = self._dialect.written(asked, self._extra)
         failure: CodecLMError
         try:
-            return self._read(await self._post.send(body_of(body)))
+            answer = await self._post.send(body_of(body))
+            if not isinstance(answer, Answer):
+                return answer
+            return self._read(answer)
         except ParameterRefused as error:
             failure = error if self._dialect.learn(error.parameter, body) else self._hopeless(error)
         except CodecLMError as error:

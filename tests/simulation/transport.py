@@ -100,7 +100,7 @@ class SeededPost(Post):
     def __init__(self, server: Server, universe: Universe, manner: Manner) -> None:
         self._server, self._universe, self._manner = server, universe, manner
 
-    async def send(self, body: bytes) -> Answer:
+    async def send(self, body: bytes) -> Answer | CodecLMError:
         request, key, usage = _asked.get()
         server, universe = self._server, self._universe
         kind = server.trouble()
@@ -109,9 +109,9 @@ class SeededPost(Post):
         timeout_s = universe.weather.timeout_s
         await asyncio.sleep(min(duration_s, timeout_s))
         if duration_s > timeout_s:
-            raise TimedOut(f"no complete answer within {timeout_s:g} s")
+            return TimedOut(f"no complete answer within {timeout_s:g} s")
         if kind in BROKEN:
-            raise BROKEN[kind](f"the connection failed: {kind}")
+            return BROKEN[kind](f"the connection failed: {kind}")
         if kind or given.error:
             return server.error(kind or given.error)
         return self._completion(given, usage)
