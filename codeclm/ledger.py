@@ -51,7 +51,8 @@ class Ledger:
         ]
 
     def _answered(self, event: Answered) -> None:
-        self.flags.update(event.flags)
+        if event.flags:
+            self.flags.update(event.flags)
         self._add(event.model, event.stage, _COLUMN_OF_SOURCE[event.source], 1)
         if event.source == "endpoint":
             tokens = event.usage

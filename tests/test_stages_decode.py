@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeclm.errors import ItemError, ParseError
+from codeclm.errors import ItemError, ParseError, RunStopped
 from codeclm.llm.chat import ChatRequest
 from codeclm.llm.scripted import ScriptedModel
-from codeclm.records import Entry, Metadata, Unit
+from codeclm.records import Entry, Metadata, Unit, draft_id
 from codeclm.stages.decode import Decode, parse_instructions
 from codeclm.stages.prompt import Question, Sampling
 from codeclm.stages.templates import load_templates
+from codeclm.stages.unit_book import UnitBook
 
 ENTRY = Entry(0, "entry", Metadata("chat", ("tone",)))
 
@@ -38,14 +39,7 @@ def decode_all(answers: list[list[str] | None], order: random.Random) -> dict[in
                 return "I would rather not."
             return "\n".join(f"{n}. {text}" for n, text in enumerate(texts, 1))
 
-        question = Question(
-            load_templates()["decode"],
-            ScriptedModel(answer),
-            parse_instructions,
-            Sampling(0.7, 99),
-            redraws=0,
-        )
-        decode = Decode(question, top_ups=0)
+        decode = Decode(_question(ScriptedModel(answer)), top_ups=0)
 
         async def one(draw: int) -> None:
             try:
@@ -97,10 +91,52 @@ async def test_a_top_up_that_cannot_be_had_fails_the_unit() -> None:
         return "1. only one"
 
     model = ScriptedModel(answer)
-    question = Question(
-        load_templates()["decode"], model, parse_instructions, Sampling(0.7, 99), redraws=0
-    )
-    decode = Decode(question)
+    decode = Decode(_question(model))
     with pytest.raises(ItemError, match="no connection"):
         await decode(Unit(ENTRY, 0, 3, 3))
     assert decode.counts() == {"instructions": 0, "duplicates_dropped": 0, "missing": 3}
+
+
+@pytest.mark.anyio
+async def test_no_draw_is_compared_without_one_that_a_stop_left_pending() -> None:
+    """It would keep what that one has, and a resumed run would decide otherwise; it stays pending too."""
+    asked = asyncio.Event()
+
+    async def answer(request: ChatRequest) -> str:
+        if len(model.requests) == 1:
+            await asked.wait()
+            raise RunStopped("no money")
+        asked.set()
+        return "1. red"
+
+    model = ScriptedModel(answer)
+    decode = Decode(_question(model), top_ups=0)
+    units = [decode(Unit(ENTRY, draw, 1, 1)) for draw in range(3)]
+    outcomes = await asyncio.gather(*units, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes] == ["no money"] * 3
+    assert decode.counts() == {"instructions": 0, "duplicates_dropped": 0, "missing": 0}
+
+
+@pytest.mark.anyio
+async def test_a_unit_that_fails_after_it_gave_some() -> None:
+    """What it gave in an earlier session is on record and counts; only the rest is missing."""
+
+    def answer(request: ChatRequest) -> str:
+        raise ItemError("no connection")
+
+    unit = Unit(ENTRY, 0, 3, 3)
+    row = {"id": unit.id, "keep": 3, "dropped": 0, "texts": ["1", "2", "3"]}
+    done = {draft_id(unit.id, 1)}.__contains__
+    decode = Decode(_question(ScriptedModel(answer)), done=done, book=UnitBook([row], done=done))
+    with pytest.raises(ItemError, match="no connection"):
+        await decode(unit)
+    assert decode.counts() == {"instructions": 1, "duplicates_dropped": 0, "missing": 2}
+    again = Decode(_question(ScriptedModel(answer)), done=done, book=UnitBook([row], done=done))
+    assert again.lost(unit) == 2
+    assert again.counts()["instructions"] == 1
+
+
+def _question(model: ScriptedModel) -> Question[list[str]]:
+    return Question(
+        load_templates()["decode"], model, parse_instructions, Sampling(0.7, 99), redraws=0
+    )

@@ -77,7 +77,7 @@ def codeclm(
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
     steps = _Steps(parties, options, templates, run_seed)
     decode = steps.decode(done, book)
-    work = Work(items, wanted, augmentation, done, decode.finished)
+    work = Work(items, wanted, augmentation, done, decode.finished, decode.lost)
     draft_stages = _filtering if options.contrastive_filtering else _improving
     stages = [*_entry_stages(work, steps), *draft_stages(decode, steps)]
     tickets = units_in_flight or parties.max_in_flight

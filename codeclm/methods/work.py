@@ -51,7 +51,8 @@ class Work:
     """Feeds a pipeline with seeds, pairs and units, and is told what became of each entry.
 
     ``items`` are seeds to encode, or entries where metadata is given. ``done`` knows the ids that are on record as
-    failed: those are not tried again. ``finished`` knows the units that nothing is left to do for.
+    failed: those are not tried again. ``finished`` knows the units that nothing is left to do for, ``missing`` how
+    much of a failed one was not made.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Work:
         augmentation: Augmentation | None = None,
         done: Callable[[str], bool] = lambda _: False,
         finished: Callable[[Unit], bool] = lambda _: False,
+        missing: Callable[[Unit], int] = lambda unit: unit.keep,
     ) -> None:
         self._items = items
         self._wanted = wanted
         self._augmentation = augmentation
         self._done = done
         self._finished = finished
+        self._missing = missing
         self._increments = wanted.increments()
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
@@ -188,11 +191,11 @@ class Work:
 
     def _not_done(self, units: Iterable[Unit]) -> list[Unit]:
         wanted = [unit for unit in units if unit.keep]
-        failed = [unit for unit in wanted if self._done(unit.id)]
         self._units += len(wanted)
         self._asked += sum(unit.keep for unit in wanted)
-        self._lost += sum(unit.keep for unit in failed)
-        return [unit for unit in wanted if unit not in failed and not self._finished(unit)]
+        left = [unit for unit in wanted if not self._finished(unit)]
+        self._lost += sum(self._missing(unit) for unit in left if self._done(unit.id))
+        return [unit for unit in left if not self._done(unit.id)]
 
     def _second_try(self) -> Iterator[Seed | Pair]:
         while self._postponed:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from codeclm.errors import ItemError, ParseError
+from codeclm.errors import ItemError, ParseError, RunStopped
 from codeclm.parsing.answers import answer_in
 from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.listing import read_list, without_numbers
@@ -76,6 +77,22 @@ def _instruction(element: object) -> str:
     return text.strip()
 
 
+@dataclass(slots=True)
+class _Turn:
+    """A draw under way: whether it is over, and whether the run was stopped before it was known."""
+
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    stopped: RunStopped | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Short:
+    """Of a unit that failed: how many instructions it gave in earlier sessions, and how many are missing."""
+
+    given: int
+    missing: int
+
+
 class Decode:
     """Unit -> Drafts: at most ``unit.keep`` distinct instructions of one entry.
 
@@ -99,22 +116,26 @@ class Decode:
         self._top_ups = top_ups
         self._done = done
         self._book = UnitBook() if book is None else book
-        self._latest: dict[int, asyncio.Event] = {}  # by entry: its latest draw that is under way
-        self._short: dict[str, int] = {}  # by unit that failed: what it was to give
+        self._latest: dict[int, _Turn] = {}  # by entry: its latest draw that is under way
+        self._short: dict[str, _Short] = {}  # by unit that failed
         self._instructions = self._duplicates = self._missing = 0
 
     async def __call__(self, unit: Unit) -> Sequence[Draft]:
         number = unit.entry.number
         before = self._latest.get(number)
-        finished = self._latest[number] = asyncio.Event()
+        turn = self._latest[number] = _Turn()
         try:
             kept = await self._in_turn(unit, before)
         except ItemError:
-            self._short[unit.id] = unit.keep
+            on_record = self._on_record(unit)
+            self._short[unit.id] = _Short(on_record, unit.keep - on_record)
+            raise
+        except RunStopped as reason:
+            turn.stopped = reason
             raise
         finally:
-            finished.set()
-            if self._latest[number] is finished:
+            turn.over.set()
+            if self._latest[number] is turn:
                 del self._latest[number]
         self._short.pop(unit.id, None)  # a second try may succeed
         drafts = [
@@ -129,21 +150,37 @@ class Decode:
             self._count(unit, result.kept, result.dropped)
         return result is not None
 
-    async def _in_turn(self, unit: Unit, before: asyncio.Event | None) -> list[str]:
-        """Ask at once, but compare after the draw ``before`` has; it, in turn, did after its own."""
+    def lost(self, unit: Unit) -> int:
+        """What ``unit``, which is on record as failed, did not give; what it gave is counted."""
+        on_record = self._on_record(unit)
+        self._instructions += on_record
+        return unit.keep - on_record
+
+    def _on_record(self, unit: Unit) -> int:
+        """Its instructions that have an outcome: an earlier session may have decoded it whose answer is lost."""
+        begun = range(len(self._book.begun(unit)))
+        return sum(self._done(draft_id(unit.id, index)) for index in begun)
+
+    async def _in_turn(self, unit: Unit, before: _Turn | None) -> list[str]:
+        """Ask at once, but compare after the draw ``before`` has; it, in turn, did after its own.
+
+        Where the run was stopped before that one was known, this one is not either: a resumed run compares them.
+        """
         try:
             texts = await self._ask(unit, unit.count, 0)
         finally:
             if before is not None:
-                await before.wait()
+                await before.over.wait()
+        if before is not None and before.stopped is not None:
+            raise before.stopped.with_traceback(None)
         return await self._topped_up(unit, texts)
 
     def counts(self) -> dict[str, int]:
         """Instructions made, equal ones dropped, and how many were asked for in vain, so far."""
         return {
-            "instructions": self._instructions,
+            "instructions": self._instructions + sum(one.given for one in self._short.values()),
             "duplicates_dropped": self._duplicates,
-            "missing": self._missing + sum(self._short.values()),
+            "missing": self._missing + sum(one.missing for one in self._short.values()),
         }
 
     async def _ask(self, unit: Unit, count: int, part: int) -> list[str]:
