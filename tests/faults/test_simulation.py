@@ -14,8 +14,8 @@ from tests.simulation.simulate import Result, simulate
 
 FOUND = (8, 18, 38, 425, 4065, 6216)
 """Seeds that showed a defect: a probe of a circuit breaker that never ended (8, 18), a request that was refused for
-good and sent again (38), draws of one entry compared in the order of their arrival (425), or without one that a stop left
-pending (4065), a draw counted as lost of which instructions were on record (6216). They do so only as long as
+good and sent again (38), draws of one entry compared in the order of their arrival (425), or without one that a stop
+left pending (4065), a draw counted as lost of which instructions were on record (6216). They do so only as long as
 seeds are drawn from as they are."""
 REPLAYED = (2, 3)
 
