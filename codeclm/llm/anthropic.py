@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from codeclm.errors import EmptyAnswer, MalformedAnswer, ToolCallAnswer
+from codeclm.errors import EmptyAnswer, MalformedAnswer, ToolCallAnswer, UnusableAnswer
 from codeclm.llm.chat import ChatRequest, Completion, Usage
 from codeclm.llm.complaint import complaint_in
 from codeclm.llm.direct import ChatApi
@@ -69,20 +69,26 @@ def read_message(
         raise MalformedAnswer("the answer is not a JSON object", raw=_raw(body, redact))
     if answer.get("type") == "error" or answer.get("error"):
         complaint = complaint_in(body)
-        raise error_for(
-            complaint.status(500), headers, complaint, endpoint, redact, came_with_200=True
-        )
+        code = complaint.status(500)
+        raise error_for(code, headers, complaint, endpoint, redact, came_with_200=True)
+    try:
+        return _completion(answer)
+    except UnusableAnswer as error:
+        raise type(error)(str(error), _raw(body, redact)) from None
+
+
+def _completion(answer: dict[str, Any]) -> Completion:
     blocks = answer.get("content")
     if not isinstance(blocks, list):
-        raise MalformedAnswer("the answer has no content", raw=_raw(body, redact))
+        raise MalformedAnswer("the answer has no content")
     reason = answer.get("stop_reason")
     finish_reason = FINISH_REASONS.get(reason, reason) if isinstance(reason, str) else ""
     text = _joined(blocks, "text")
     # An answer cut short is paid for, and a refusal is a result: these may be empty.
     if not text.strip() and finish_reason not in ("length", "refusal"):
-        kind = ToolCallAnswer if reason == "tool_use" else EmptyAnswer
-        said = "calls tools and says nothing" if reason == "tool_use" else "is empty"
-        raise kind(f"the answer {said}", raw=_raw(body, redact))
+        if reason == "tool_use":
+            raise ToolCallAnswer("the answer calls tools and says nothing")
+        raise EmptyAnswer("the answer is empty")
     usage = _usage(answer.get("usage"))
     flags = ("usage_missing",) if None in (usage.input_tokens, usage.output_tokens) else ()
     return Completion(text, finish_reason, usage, _joined(blocks, "thinking", "\n\n"), flags)

@@ -37,7 +37,7 @@ def test_f30_simulation(scale: Scale, measure: Measure) -> None:
     totals: Counter[str] = Counter()
     for one in results:
         totals.update(kills=one.kills, stops=one.stops, calls=one.calls, compared=one.compared)
-    shown = f"{len(violations)} in {len(seeds):,} seeds" + "".join(violations[:1])
+    shown = ": ".join([f"{len(violations)} in {len(seeds):,} seeds", *violations[:1]])
     measure("F30", "simulation: violations", shown, "0", met=not violations)
     measure(
         "F30", "simulation: kills and stops", totals["kills"] + totals["stops"], "> 0", met=True
