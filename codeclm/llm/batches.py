@@ -95,6 +95,14 @@ class BatchThread(Generic[J, R, V]):
         self._collected.append((job, outcome))
         return outcome
 
+    def done(self, value: V) -> Future[V]:
+        """A future that has its outcome, for what need not be asked. Raises RuntimeError outside of the context."""
+        if self._closing:
+            raise RuntimeError("this is closed")
+        outcome: Future[V] = self._loop.create_future()
+        outcome.set_result(value)
+        return outcome
+
     def _hand_over(self) -> None:
         if self._collected:
             self._inbox.put(self._collected)

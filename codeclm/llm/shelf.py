@@ -64,6 +64,11 @@ class Shelf:
             self._held.release()
             raise
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is kept."""
+        return not self.cache.run("SELECT 1 FROM Cache LIMIT 1")
+
     def serve(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Write where a job has a value, in one commit; then read where it has none.
 

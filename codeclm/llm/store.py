@@ -9,6 +9,7 @@ from types import TracebackType
 
 from codeclm.llm.batches import BatchThread
 from codeclm.llm.events import CacheTrouble, Listener
+from codeclm.llm.keyfilter import KeyFilter
 from codeclm.llm.patient import PatientShelf
 from codeclm.llm.shelf import BUSY_S, Job, Outcome, Shelf, Trouble
 
@@ -40,11 +41,15 @@ class AnswerStore:
         self, directory: Path, on_event: Listener = lambda event: None, *, busy_s: float = BUSY_S
     ) -> None:
         self._thread = BatchThread[Job, Outcome, bytes | None](
-            lambda: PatientShelf(lambda: Shelf(directory, busy_s, self._report), self._report),
+            lambda: PatientShelf(
+                lambda: self._opened(Shelf(directory, busy_s, self._report)), self._report
+            ),
             self._deliver,
             "answer store",
         )
         self._on_event = on_event
+        self._began_empty = False
+        self._put = KeyFilter()
         self._told: set[str] = set()
         self._hits = self._misses = self._writes = self._failed_reads = self._failed_writes = 0
 
@@ -67,11 +72,15 @@ class AnswerStore:
         )
 
     def get(self, key: str) -> Future[bytes | None]:
-        """What was put under ``key``, or None."""
+        """What was put under ``key``, or None; a store that began empty knows at once what it cannot have."""
+        if self._began_empty and key not in self._put:
+            self._misses += 1
+            return self._thread.done(None)
         return self._thread.ask((key, None))
 
     def put(self, key: str, value: bytes) -> Future[bytes | None]:
         """Keep ``value``; done after the commit, or after its failure was told."""
+        self._put.add(key)
         return self._thread.ask((key, value))
 
     def _deliver(self, job: Job, outcome: Outcome) -> bytes | None:
@@ -89,6 +98,11 @@ class AnswerStore:
         else:
             self._writes += 1
         return outcome
+
+    def _opened(self, shelf: Shelf) -> Shelf:
+        """Called in the thread, before anything is asked of ``shelf``."""
+        self._began_empty = shelf.is_empty
+        return shelf
 
     def _report(self, trouble: Trouble) -> None:
         """Called in the thread, with what befell the whole of it."""
