@@ -35,8 +35,10 @@ def bench(
         _flag("Prompts of your own: lines of .txt; prompt, instruction or messages in .jsonl."),
     ] = None,
     stage: Annotated[
-        str | None,
-        _flag("Only encode, decode, rubrics, improve, respond or judge [a run's mix]."),
+        list[str] | None,
+        _flag(
+            "Only encode, decode, rubrics, improve, respond or judge; again for more [a run's mix]."
+        ),
     ] = None,
     config: Annotated[Path | None, _flag("Settings of a run in YAML; flags go over them.")] = None,
     party: Annotated[
@@ -90,7 +92,7 @@ def bench(
         requests=requests,
         seconds=seconds,
         prompts=prompts,
-        stage=stage,
+        stages=tuple(stage or ()),
         seed=seed,
         output=output,
         ask_above=ask_above,

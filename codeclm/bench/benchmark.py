@@ -60,6 +60,7 @@ class Benchmark:
         self._level: Level | None = None
         self._stopped: RunStopped | None = None
         self._done: list[Figures] = []
+        self._told_of_pause = False
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> Measured:
         """Measure; ``ready`` is called when the model has answered the tiny first call.
@@ -108,6 +109,7 @@ class Benchmark:
     async def _measure(self, in_flight: int) -> None:
         plan, model = self._plan, self._models.open_fresh(self._plan.spec)
         extent = plan.extent(in_flight)
+        self._told_of_pause = False
         self._say(f"{in_flight:,} in flight: warming up ({extent.warm_up:,} calls), then measuring")
         self._level = Level(
             in_flight, extent, model, self._requests, self._meter, clock=self._clock, cpu=self._cpu
@@ -123,7 +125,8 @@ class Benchmark:
 
     def _tell(self, event: object) -> None:
         match event:
-            case Paused(wait_s=wait_s):
+            case Paused(wait_s=wait_s) if not self._told_of_pause:
+                self._told_of_pause = True  # once a level: there may be one a second
                 self._say(f"the endpoint asks to slow down: no call starts for {wait_s:.1f} s")
             case EndpointDown(reason=reason):
                 self._say(f"the endpoint is out of service: {reason}")

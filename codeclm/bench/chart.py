@@ -21,6 +21,9 @@ STYLE = Style(
     value_label_font_size=11,
     legend_font_size=12,
     title_font_size=13,
+    guide_stroke_color="#ddd",
+    major_guide_stroke_color="#ccc",
+    stroke_width="2",
     colors=("#2f6fb7", "#c8741a", "#a8323e"),
 )
 PERCENTILES: Sequence[tuple[str, Callable[[Latency], float]]] = (

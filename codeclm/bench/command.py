@@ -13,7 +13,7 @@ from typing import Any
 from codeclm.assembly import model_specs
 from codeclm.bench.benchmark import Benchmark, Measured
 from codeclm.bench.plan import Plan, parse_levels
-from codeclm.bench.prompts import in_proportion, read_prompts
+from codeclm.bench.prompts import in_proportion, proportions, read_prompts
 from codeclm.bench.rehearsal import STAGES, rehearse
 from codeclm.bench.report import ReportDirectory, default_directory, report_of, sentences
 from codeclm.bench.table import print_table
@@ -32,6 +32,8 @@ LEVELS = "1,8,64,256"
 SWEEP_MOST = 512
 CHARACTERS_PER_TOKEN = 4
 NO_ANSWERS = 3
+PATIENCE_S = 60.0
+"""An endpoint that is out of service for longer is not measured further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class BenchOrder:
     requests: int | None
     seconds: float | None
     prompts: Path | None
-    stage: str | None
+    stages: tuple[str, ...]
     seed: int | None
     output: Path | None
     ask_above: int
@@ -64,6 +66,9 @@ def bench_command(order: BenchOrder) -> int:
     began_s = time.time()
     directory = ReportDirectory(order.output or default_directory(plan.spec.model, began_s))
     _ask(plan, order)
+    parts = proportions(plan.requests_to_make).items()
+    shares = ", ".join(f"{stage} {share:.1%}" for stage, share in parts)
+    print_line(f"prompts: {len(plan.requests_to_make):,} ({shares}), seed {plan.seed}")
     try:
         measured = run_loop(_measured(Benchmark(plan, print_line), directory.make))
         print_table(measured.levels)
@@ -122,7 +127,9 @@ def _plan(order: BenchOrder, settings: Settings, model: ModelSettings) -> Plan:
         raise UsageError("give either --in-flight or --sweep")
     levels = () if order.sweep else parse_levels(order.in_flight or LEVELS)
     levels, most = _within_limits(levels, model)
-    model = model.model_copy(update={"max_in_flight": most, "adaptive": False})
+    patience_s = model.patience_s if "patience_s" in model.model_fields_set else PATIENCE_S
+    changed = {"max_in_flight": most, "adaptive": False, "patience_s": patience_s}
+    model = model.model_copy(update=changed)
     [spec] = model_specs(ModelsSettings(strong=model, target=model))
     check_spec(spec)
     for warning in warnings_for(spec):
@@ -131,7 +138,7 @@ def _plan(order: BenchOrder, settings: Settings, model: ModelSettings) -> Plan:
     temperature = settings.method.temperature if model.temperature is None else model.temperature
     max_tokens = model.max_tokens or settings.method.max_tokens
     if order.prompts is not None:
-        if order.stage is not None:
+        if order.stages:
             raise UsageError("give either --prompts or --stage")
         requests = read_prompts(order.prompts, temperature=temperature, max_tokens=max_tokens)
     else:
@@ -171,8 +178,9 @@ def _within_limits(levels: tuple[int, ...], model: ModelSettings) -> tuple[tuple
 def _rehearsed(
     order: BenchOrder, settings: Settings, model: ModelSettings, seed: int
 ) -> Sequence[ChatRequest]:
-    if order.stage is not None and order.stage not in STAGES:
-        raise UsageError(f"no stage {order.stage!r}; there are {', '.join(STAGES)}")
+    for stage in order.stages:
+        if stage not in STAGES:
+            raise UsageError(f"no stage {stage!r}; there are {', '.join(STAGES)}")
     party = Party(
         ScriptedModel(lambda request: ""),
         temperature=model.temperature,
@@ -180,7 +188,7 @@ def _rehearsed(
         structured_output=model.structured_output,
     )
     requests = run_loop(rehearse(settings, party, seed=seed))
-    return [one for one in requests if order.stage in (None, one.stage)]
+    return [one for one in requests if one.stage in (order.stages or STAGES)]
 
 
 def _ask(plan: Plan, order: BenchOrder) -> None:

@@ -86,19 +86,17 @@ class Level:
     async def _call(self) -> None:
         task = asyncio.current_task()
         assert task is not None
-        try:
-            while not self._is_over:
-                request = self._calling[task] = next(self._requests)
-                try:
-                    await self._model.complete(request)
-                except ItemError:
-                    pass  # the meter has it
-                except RunStopped as reason:
-                    self.stop(reason)
-                    return
-                self._end_of_call()
-        finally:
-            self._calling.pop(task, None)
+        while not self._is_over:
+            request = self._calling[task] = next(self._requests)
+            try:
+                await self._model.complete(request)
+            except ItemError:
+                pass  # the meter has it
+            except RunStopped as reason:
+                self.stop(reason)
+            finally:
+                del self._calling[task]
+            self._end_of_call()
 
     def _end_of_call(self) -> None:
         """Move on to the next part of the level where it is time for that."""

@@ -21,7 +21,7 @@ from codeclm.bench.plan import Plan
 from codeclm.bench.prompts import proportions
 from codeclm.bench.statistics import Figures
 from codeclm.bench.sweep import knee
-from codeclm.bench.verdict import knee_sentence, limit_sentence, point_of
+from codeclm.bench.verdict import disturbance, knee_sentence, limit_sentence, point_of
 from codeclm.disk import REAL, Disk, write_all
 from codeclm.errors import UsageError
 from codeclm.llm.names import parse_model
@@ -32,10 +32,12 @@ SCHEMA = 1
 
 
 def sentences(measured: Measured, plan: Plan) -> list[str]:
-    """Where the knee is and which side limits."""
+    """Where the knee is, which side limits, and whether the figures can be trusted."""
     if not measured.levels:
         return ["nothing was measured"]
-    return [knee_sentence(measured.levels), limit_sentence(measured.levels, plan.spec)]
+    levels = measured.levels
+    said = [knee_sentence(levels), limit_sentence(levels, plan.spec), disturbance(levels)]
+    return [sentence for sentence in said if sentence]
 
 
 def report_of(measured: Measured, plan: Plan, began_s: float) -> Mapping[str, Any]:

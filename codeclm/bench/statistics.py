@@ -30,7 +30,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds from the sending of a call to the end of its answer."""
+    """Seconds from the sending of a call to the end of its answer. The mean is of calls as they count (``share``)."""
 
     mean_s: float
     p50_s: float
@@ -108,7 +108,10 @@ def peak(attempts: Sequence[Attempt], window: Window) -> int:
 
 
 def efficiency(calls_per_s: float, in_flight: int, mean_latency_s: float) -> float:
-    """What was achieved, of what so many calls always in flight would achieve at that latency."""
+    """What was achieved, of what so many calls always in flight would achieve at that latency.
+
+    By Little's law it is the share of the calls in flight that were really under way, and then were answered.
+    """
     return calls_per_s * mean_latency_s / in_flight
 
 
@@ -125,8 +128,9 @@ def figures(
     answered = [one for one in attempts if not one.error]
     ended = [one for one in attempts if window.begin_s < one.ended_s <= window.end_s]
     failures = Counter(one.error for one in ended if one.error not in ("", CANCELLED))
-    latency = _latency([one.ended_s - one.began_s for one in ended if not one.error])
-    calls_per_s = sum(share(one, window) for one in answered) / seconds
+    counted = [share(one, window) for one in answered]
+    latency = _latency(answered, counted, window)
+    calls_per_s = math.fsum(counted) / seconds
     usages = [one.usage for one in ended if not one.error]
     return Figures(
         in_flight=in_flight,
@@ -152,12 +156,19 @@ def _overlap_s(attempt: Attempt, window: Window) -> float:
     return max(0.0, min(attempt.ended_s, window.end_s) - max(attempt.began_s, window.begin_s))
 
 
-def _latency(seconds: Sequence[float]) -> Latency | None:
-    if not seconds:
+def _latency(
+    answered: Sequence[Attempt], counted: Sequence[float], window: Window
+) -> Latency | None:
+    """Percentiles of what ended in the window; the mean of all that is counted, by the shares that are."""
+    ended = [one for one in answered if window.begin_s < one.ended_s <= window.end_s]
+    if not ended:
         return None
-    ordered = sorted(seconds)
+    ordered = sorted(one.ended_s - one.began_s for one in ended)
+    taken_s = math.fsum(
+        part * (one.ended_s - one.began_s) for one, part in zip(answered, counted, strict=True)
+    )
     p50, p95, p99 = (percentile(ordered, share_below) for share_below in (0.5, 0.95, 0.99))
-    return Latency(math.fsum(ordered) / len(ordered), p50, p95, p99)
+    return Latency(taken_s / (math.fsum(counted) or 1.0), p50, p95, p99)
 
 
 def _tokens_per_s(answered: Sequence[Attempt], window: Window, kind: str) -> float | None:

@@ -8,7 +8,7 @@ from codeclm.bench.statistics import Figures
 from codeclm.bench.sweep import Point, knee
 from codeclm.llm.spec import ModelSpec
 
-__all__ = ["BUSY", "TROUBLED", "knee_sentence", "limit_sentence", "point_of"]
+__all__ = ["BUSY", "TROUBLED", "disturbance", "knee_sentence", "limit_sentence", "point_of"]
 
 TROUBLED = 0.01
 """A level in which more than this share of the attempts failed does not count as taken by the endpoint."""
@@ -35,7 +35,7 @@ def knee_sentence(levels: Sequence[Figures]) -> str:
         level = next(one for one in levels if one.in_flight == found.in_flight)
         p95 = f", p95 {level.latency.p95_s:.3g} s" if level.latency else ""
         rate = f"{level.calls_per_s:,.4g} calls/s"
-        return f"the knee is at {found.in_flight:,} calls in flight: {rate}{p95}"
+        return f"the knee is at {_in_flight(level)}: {rate}{p95}"
     if all(point.troubled for point in points):
         return "there is no knee: every level had refused or failed calls"
     if len(points) < 2:
@@ -56,13 +56,22 @@ def limit_sentence(levels: Sequence[Figures], spec: ModelSpec) -> str:
     )
 
 
-def _client(best: Figures) -> str:
-    late = best.lag_p99_s > LATE_S
-    if best.cpu < BUSY and not (late and best.cpu > BUSY / 2):
+def disturbance(levels: Sequence[Figures]) -> str:
+    """Whether something took this client's time that was not its own work; "" where nothing did."""
+    worst = max(levels, key=lambda level: level.lag_p99_s)
+    if worst.lag_p99_s <= LATE_S or worst.cpu >= BUSY:
         return ""
-    lag = f", its event loop is {best.lag_p99_s * 1000:,.0f} ms late (p99)" if late else ""
     return (
-        f"this client's CPU limits: it uses {best.cpu:.0%} of a core at {best.in_flight:,} calls in flight{lag}; "
+        f"this client was disturbed: its event loop was {worst.lag_p99_s * 1000:,.0f} ms late (p99) at "
+        f"{_in_flight(worst)} though it used {worst.cpu:.0%} of a core; latencies are too high by that"
+    )
+
+
+def _client(best: Figures) -> str:
+    if best.cpu < BUSY:
+        return ""
+    return (
+        f"this client's CPU limits: it uses {best.cpu:.0%} of a core at {_in_flight(best)}; "
         "the endpoint may take more"
     )
 
@@ -84,7 +93,7 @@ def _objections(levels: Sequence[Figures]) -> str:
     for level in sorted(levels, key=lambda one: one.in_flight):
         if level.failed_share <= TROUBLED:
             continue
-        where = f"at {level.in_flight:,} calls in flight"
+        where = f"at {_in_flight(level)}"
         if level.rate_limited >= sum(level.errors.values()):
             return f"a rate limit: {level.rate_limited:,} 429s {where}"
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in level.errors.items())
@@ -100,3 +109,7 @@ def _endpoint(levels: Sequence[Figures], best: Figures) -> str:
         f"the endpoint limits: more calls in flight bring no more answers, and this client uses "
         f"{best.cpu:.0%} of a core"
     )
+
+
+def _in_flight(level: Figures) -> str:
+    return f"{level.in_flight:,} {'call' if level.in_flight == 1 else 'calls'} in flight"
