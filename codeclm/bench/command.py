@@ -26,7 +26,7 @@ from codeclm.methods.job import Party
 from codeclm.open_files import SPARE, calls_that_fit, raise_limit
 from codeclm.settings import ModelSettings, ModelsSettings, Settings, load_settings
 
-__all__ = ["BenchOrder", "bench_command"]
+__all__ = ["BenchOrder", "ask", "bench_command", "planned"]
 
 LEVELS = "1,8,64,256"
 SWEEP_MOST = 512
@@ -61,14 +61,12 @@ class BenchOrder:
 
 def bench_command(order: BenchOrder) -> int:
     """Measure, print and write; the exit code. Raises UsageError, or RunStopped where it ended early."""
-    settings, model = _settings(order)
-    plan = _plan(order, settings, model)
+    plan = planned(order)
     began_s = time.time()
     directory = ReportDirectory(order.output or default_directory(plan.spec.model, began_s))
-    _ask(plan, order)
-    parts = proportions(plan.requests_to_make).items()
-    shares = ", ".join(f"{stage} {share:.1%}" for stage, share in parts)
-    print_line(f"prompts: {len(plan.requests_to_make):,} ({shares}), seed {plan.seed}")
+    ask(plan, order)
+    for line in _first_words(plan):
+        print_line(line)
     try:
         measured = run_loop(_measured(Benchmark(plan, print_line), directory.make))
         print_table(measured.levels)
@@ -82,6 +80,32 @@ def bench_command(order: BenchOrder) -> int:
     if measured.stopped is not None:
         raise measured.stopped
     return 0 if any(level.answers for level in measured.levels) else NO_ANSWERS
+
+
+def planned(order: BenchOrder) -> Plan:
+    """What is to be measured. Raises UsageError for what makes no sense, before anything is sent."""
+    if order.sweep and order.in_flight is not None:
+        raise UsageError("give either --in-flight or --sweep")
+    if order.prompts is not None and order.stages:
+        raise UsageError("give either --prompts or --stage")
+    settings, model = _settings(order)
+    return _plan(order, settings, model)
+
+
+def ask(plan: Plan, order: BenchOrder) -> None:
+    """Go on only with the user's word where it may cost more than a little. Raises UsageError."""
+    calls = plan.most_calls
+    if order.yes or not plan.may_cost or (calls is not None and calls <= order.ask_above):
+        return
+    many = "as many calls as fit into the time" if calls is None else f"up to {calls:,} calls"
+    prompts = plan.requests_to_make
+    characters = sum(len(part.content) for one in prompts for part in one.messages)
+    tokens = characters / CHARACTERS_PER_TOKEN / len(prompts)
+    what = f"{many} to {plan.spec.model}, of about {tokens:,.0f} input tokens each"
+    if order.confirm is None:
+        raise UsageError(f"{what}: say --yes, or ask for fewer (--requests, --in-flight)")
+    if not order.confirm(f"{what}; they may cost money. Go on?"):
+        raise UsageError("nothing was sent")
 
 
 async def _measured(benchmark: Benchmark, ready: Callable[[], None]) -> Measured:
@@ -123,8 +147,6 @@ def _settings(order: BenchOrder) -> tuple[Settings, ModelSettings]:
 
 
 def _plan(order: BenchOrder, settings: Settings, model: ModelSettings) -> Plan:
-    if order.sweep and order.in_flight is not None:
-        raise UsageError("give either --in-flight or --sweep")
     levels = () if order.sweep else parse_levels(order.in_flight or LEVELS)
     levels, most = _within_limits(levels, model)
     patience_s = model.patience_s if "patience_s" in model.model_fields_set else PATIENCE_S
@@ -132,14 +154,10 @@ def _plan(order: BenchOrder, settings: Settings, model: ModelSettings) -> Plan:
     model = model.model_copy(update=changed)
     [spec] = model_specs(ModelsSettings(strong=model, target=model))
     check_spec(spec)
-    for warning in warnings_for(spec):
-        print_line(f"warning: {warning}")
     seed = SystemRandom().getrandbits(32) if order.seed is None else order.seed
     temperature = settings.method.temperature if model.temperature is None else model.temperature
     max_tokens = model.max_tokens or settings.method.max_tokens
     if order.prompts is not None:
-        if order.stages:
-            raise UsageError("give either --prompts or --stage")
         requests = read_prompts(order.prompts, temperature=temperature, max_tokens=max_tokens)
     else:
         requests = _rehearsed(order, settings, model, seed)
@@ -187,21 +205,15 @@ def _rehearsed(
         max_tokens=model.max_tokens,
         structured_output=model.structured_output,
     )
-    requests = run_loop(rehearse(settings, party, seed=seed))
+    requests = asyncio.run(rehearse(settings, party, seed=seed))
     return [one for one in requests if one.stage in (order.stages or STAGES)]
 
 
-def _ask(plan: Plan, order: BenchOrder) -> None:
-    """Go on only with the user's word where it may cost more than a little. Raises UsageError."""
-    calls = plan.most_calls
-    if order.yes or not plan.may_cost or (calls is not None and calls <= order.ask_above):
-        return
-    many = "as many calls as fit into the time" if calls is None else f"up to {calls:,} calls"
-    prompts = plan.requests_to_make
-    characters = sum(len(part.content) for one in prompts for part in one.messages)
-    tokens = characters / CHARACTERS_PER_TOKEN / len(prompts)
-    what = f"{many} to {plan.spec.model}, of about {tokens:,.0f} input tokens each"
-    if order.confirm is None:
-        raise UsageError(f"{what}: say --yes, or ask for fewer (--requests, --in-flight)")
-    if not order.confirm(f"{what}; they may cost money. Go on?"):
-        raise UsageError("nothing was sent")
+def _first_words(plan: Plan) -> list[str]:
+    parts = proportions(plan.requests_to_make).items()
+    shares = ", ".join(f"{stage} {share:.1%}" for stage, share in parts)
+    warnings = [f"warning: {warning}" for warning in warnings_for(plan.spec)]
+    return [
+        *warnings,
+        f"prompts: {len(plan.requests_to_make):,} ({shares}), seed {plan.seed}",
+    ]
