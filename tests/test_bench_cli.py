@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import typer
+from aiohttp import web
 from typer.testing import CliRunner
 
 from codeclm.bench.command import BenchOrder, ask, bench_command, planned
@@ -172,6 +173,42 @@ async def test_interrupted_it_writes_what_it_has(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_interrupted_twice_it_does_not_wait(tmp_path: Path) -> None:
+    """Calls that hang are given up, and count for nothing; what was measured before is written."""
+    hanging = asyncio.Event()
+    released = asyncio.Event()
+
+    async def hang(request: web.Request) -> web.StreamResponse:
+        hanging.set()
+        await released.wait()
+        return await fine(request)
+
+    async with chat_server(in_turn(*[fine] * 60, hang)) as server:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "codeclm", "bench", "--in-flight", "2", "--requests", "1000"),
+            *("--stage", "encode", "--model", f"openai:m@{server.base_url}"),
+            *("-o", str(tmp_path / "out")),
+            stdout=PIPE,
+            stderr=PIPE,
+        )
+        assert child.stdout is not None
+        await hanging.wait()
+        child.send_signal(signal.SIGINT)
+        said = b""
+        while b"once more to stop at once" not in said:
+            said += await child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        await child.communicate()
+        released.set()
+    assert child.returncode == 4
+    report = json.loads((tmp_path / "out" / "bench.json").read_bytes())
+    [level] = report["levels"]
+    assert level["answers"] >= 45
+    assert level["errors"] == {}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_interrupted_before_anything_was_measured(tmp_path: Path) -> None:
     """The tiny first call is not waited for, and nothing is left behind."""
     async with SimulatorServer(World(), ServerOptions(latency_s=3600)) as server:
@@ -269,6 +306,32 @@ def test_it_does_not_ask_otherwise(
     for confirm in (never, None):
         one = order(confirm, **changed)
         ask(planned(one), one)
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "most", "levels"),
+    [
+        (None, None, (1, 8, 64, 256)),
+        (None, 100, (1, 8, 64, 100)),
+        (None, 1, (1,)),
+        ("5,3,5", None, (5, 3)),
+        ("5,3", 5, (5, 3)),
+    ],
+)
+def test_levels_keep_to_the_limit(
+    place: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_flight: str | None,
+    most: int | None,
+    levels: tuple[int, ...],
+) -> None:
+    """Those that nobody asked for are cut to it, and the client is held to the highest."""
+    monkeypatch.chdir(place)
+    model = {"model": NOWHERE, "max_in_flight": most}
+    plan = planned(order(None, model=model, in_flight=in_flight))
+    assert plan.levels == levels
+    assert plan.spec.max_in_flight == plan.most == max(levels)
+    assert not plan.spec.adaptive
 
 
 def test_the_number_of_calls_is_a_bound(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,6 +244,29 @@ def test_the_lag_of_a_loop_that_stands_still() -> None:
     assert len(lags_s) == pytest.approx(3 / INTERVAL_S, abs=2)
 
 
+def test_progress_in_words() -> None:
+    """What it is doing, and how far it is."""
+    said: list[str] = []
+
+    async def look(level: Level) -> None:
+        for _ in range(4):
+            await asyncio.sleep(2.3)
+            said.append(level.progress())
+
+    run_level(2, Extent(4, seconds=5), takes(2.0), look)
+    run_level(2, Extent(4, requests=6), takes(2.0), look)
+    assert said == [
+        "warming up, 2 of 4 calls",
+        "measuring, 0 calls in 1 s",
+        "measuring, 2 calls in 3 s",
+        "waiting for calls under way",
+        "warming up, 2 of 4 calls",
+        "measuring, 0 of 6 calls in 1 s",
+        "measuring, 2 of 6 calls in 3 s",
+        "measuring, 4 of 6 calls in 5 s",
+    ]
+
+
 def bench(
     options: ServerOptions, *, levels: tuple[int, ...] = (), most: int = 64, **more: Any
 ) -> tuple[Measured, Plan, list[str], SimulatorServer]:

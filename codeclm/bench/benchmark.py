@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from codeclm.llm.providers import Models
 __all__ = ["Benchmark", "Measured"]
 
 INTERRUPTED = "interrupted"
+TELL_EVERY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,12 @@ class Benchmark:
         self._level.stop(self._stopped)
         return True
 
-    @property
     def so_far(self) -> Measured:
-        """The levels that were measured to their end."""
+        """What was measured before ``run`` was cancelled."""
         stopped = self._stopped or RunStopped(INTERRUPTED)
-        return Measured(tuple(self._done), stopped, dict(self._meter.messages), ())
+        last = self._level.so_far() if self._level else None
+        levels = [*self._done, *filter(None, [last])]
+        return Measured(levels, stopped, dict(self._meter.messages), ())
 
     def _levels(self) -> Iterator[int]:
         if self._plan.levels:
@@ -114,7 +117,10 @@ class Benchmark:
         self._level = Level(
             in_flight, extent, model, self._requests, self._meter, clock=self._clock, cpu=self._cpu
         )
-        found = await self._level.run()
+        async with asyncio.TaskGroup() as group:
+            telling = group.create_task(self._keep_told(self._level), name="progress")
+            found = await self._level.run()
+            telling.cancel()
         self._stopped = self._stopped or self._level.stopped
         self._level = None
         if found is None:
@@ -122,6 +128,11 @@ class Benchmark:
             return
         self._done.append(found)
         self._say(_line(found))
+
+    async def _keep_told(self, level: Level) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            self._say(f"{level.in_flight:,} in flight: {level.progress()}")
 
     def _tell(self, event: object) -> None:
         match event:

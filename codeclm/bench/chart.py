@@ -52,6 +52,7 @@ def latency_curve(levels: Sequence[Figures]) -> str:
 def throughput_curve(levels: Sequence[Figures]) -> str:
     """Throughput over calls in flight, which stand side by side however far they are apart."""
     chart = _prepared(pygal.Line, x_title="calls in flight", y_title="calls a second")
+    chart.show_legend = False
     chart.x_labels = [f"{level.in_flight:,}" for level in levels]
     chart.add("calls a second", [level.calls_per_s for level in levels])
     return _drawn(chart)
@@ -66,8 +67,8 @@ def _prepared(kind: Callable[..., Any], **titles: str) -> Any:
         disable_xml_declaration=True,
         print_labels=True,
         legend_at_bottom=True,
+        legend_at_bottom_columns=len(PERCENTILES),
         include_x_axis=True,
-        range=None,
         **titles,
     )
     chart.add_xml_filter(_without_scripts)

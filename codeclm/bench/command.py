@@ -28,7 +28,7 @@ from codeclm.settings import ModelSettings, ModelsSettings, Settings, load_setti
 
 __all__ = ["BenchOrder", "ask", "bench_command", "planned"]
 
-LEVELS = "1,8,64,256"
+DEFAULT_LEVELS = (1, 8, 64, 256)
 SWEEP_MOST = 512
 CHARACTERS_PER_TOKEN = 4
 NO_ANSWERS = 3
@@ -125,7 +125,7 @@ async def _measured(benchmark: Benchmark, ready: Callable[[], None]) -> Measured
         try:
             return await benchmark.run(ready)
         except asyncio.CancelledError:
-            return benchmark.so_far
+            return benchmark.so_far()
         finally:
             for alarm in alarms:
                 alarm.cancel()
@@ -147,8 +147,7 @@ def _settings(order: BenchOrder) -> tuple[Settings, ModelSettings]:
 
 
 def _plan(order: BenchOrder, settings: Settings, model: ModelSettings) -> Plan:
-    levels = () if order.sweep else parse_levels(order.in_flight or LEVELS)
-    levels, most = _within_limits(levels, model)
+    levels, most = _levels(order, model)
     patience_s = model.patience_s if "patience_s" in model.model_fields_set else PATIENCE_S
     changed = {"max_in_flight": most, "adaptive": False, "patience_s": patience_s}
     model = model.model_copy(update=changed)
@@ -174,23 +173,31 @@ def _plan(order: BenchOrder, settings: Settings, model: ModelSettings) -> Plan:
     )
 
 
-def _within_limits(levels: tuple[int, ...], model: ModelSettings) -> tuple[tuple[int, ...], int]:
-    """The levels, and the most calls in flight: no more than the user and the open files allow."""
-    most = max(levels, default=SWEEP_MOST)
-    if "max_in_flight" in model.model_fields_set:
-        if levels and most > model.max_in_flight:
+def _levels(order: BenchOrder, model: ModelSettings) -> tuple[tuple[int, ...], int]:
+    """The levels (none for a sweep), and the most calls in flight: as the user and the open files allow."""
+    allowed = model.max_in_flight if "max_in_flight" in model.model_fields_set else None
+    if order.sweep:
+        return (), _that_fit(SWEEP_MOST if allowed is None else allowed, fixed=False)
+    levels = DEFAULT_LEVELS if order.in_flight is None else parse_levels(order.in_flight)
+    if allowed is not None and max(levels) > allowed:
+        if order.in_flight is not None:
             raise UsageError(
-                f"--in-flight asks for {most:,} calls, and max_in_flight allows {model.max_in_flight:,}"
+                f"--in-flight asks for {max(levels):,} calls, and max_in_flight allows {allowed:,}"
             )
-        most = most if levels else model.max_in_flight
+        levels = (*[level for level in levels if level < allowed], allowed)
+    return levels, _that_fit(max(levels), fixed=True)
+
+
+def _that_fit(most: int, *, fixed: bool) -> int:
+    """``most`` calls in flight, or as many of them as this process may have files open for."""
     fit = calls_that_fit([most], raise_limit())
-    if fit is not None:
-        needed = f"raise the limit of open files (ulimit -n {most + SPARE})"
-        if levels or not fit:
-            raise UsageError(f"{most:,} calls in flight need more open files; {needed}")
-        print_line(f"warning: the sweep goes up to {fit:,} calls in flight; for more {needed}")
-        most = fit
-    return levels, most
+    if fit is None:
+        return most
+    needed = f"raise the limit of open files (ulimit -n {most + SPARE})"
+    if fixed or not fit:
+        raise UsageError(f"{most:,} calls in flight need more open files; {needed}")
+    print_line(f"warning: the sweep goes up to {fit:,} calls in flight; for more {needed}")
+    return fit
 
 
 def _rehearsed(

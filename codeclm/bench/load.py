@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from codeclm.bench.lag import watch_lag
-from codeclm.bench.meter import Attempt, Meter
+from codeclm.bench.meter import Meter
 from codeclm.bench.statistics import Figures, Window, figures
 from codeclm.errors import ItemError, RunStopped
 from codeclm.llm.chat import ChatModel, ChatRequest
@@ -62,6 +62,16 @@ class Level:
         self._timers: list[asyncio.TimerHandle] = []
         self.stopped: RunStopped | None = None
 
+    def progress(self) -> str:
+        """How far it is, in words."""
+        if self._is_over:
+            return "waiting for calls under way"
+        if self._begin_s is None:
+            return f"warming up, {self._ended:,} of {self._extent.warm_up:,} calls"
+        of = "" if self._extent.requests is None else f" of {self._extent.requests:,}"
+        took_s = self._clock() - self._begin_s
+        return f"measuring, {self._ended:,}{of} calls in {took_s:.0f} s"
+
     async def run(self) -> Figures | None:
         """The figures; None where the load was stopped before anything was measured."""
         self._meter.collect()  # what belongs to nobody
@@ -76,7 +86,16 @@ class Level:
         finally:
             for timer in self._timers:
                 timer.cancel()
-        return self._figures(self._meter.collect())
+        return self.so_far()
+
+    def so_far(self) -> Figures | None:
+        """The figures, once it has ended or was cancelled after ``stop``; then cancelled calls count for nothing."""
+        if self._window is None or self._window.seconds <= 0:
+            return None
+        attempts = self._meter.collect()
+        return figures(
+            self.in_flight, self._window, attempts, cpu_s=self._cpu_s, lags_s=self._lags_s
+        )
 
     def stop(self, reason: RunStopped) -> None:
         """Make no further call. Those under way are waited for, and what was measured counts."""
@@ -136,10 +155,3 @@ class Level:
 
     def _later(self, seconds: float, act: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(seconds, act))
-
-    def _figures(self, attempts: tuple[Attempt, ...]) -> Figures | None:
-        if self._window is None or self._window.seconds <= 0:
-            return None
-        return figures(
-            self.in_flight, self._window, attempts, cpu_s=self._cpu_s, lags_s=self._lags_s
-        )

@@ -70,6 +70,7 @@ class Plan:
             "levels": list(self.levels) or f"sweep up to {self.most}",
             "requests_a_level": self.requests,
             "seconds_a_level": self.seconds,
+            "not_measured": f"the first {WARM_UP} calls of a level, or as many as are in flight",
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
             "max_in_flight": spec.max_in_flight,
