@@ -116,14 +116,16 @@ def test_failures_are_told_apart_from_answers() -> None:
         attempt(11, 12, "ServerError"),
         attempt(11, 12, CANCELLED),
         attempt(1, 2, "ServerError"),
+        attempt(11, 12, "StaleConnection"),
         Attempt(13, 14, Usage(), "", again=True),
     ]
     found = figures(4, WINDOW, attempts)
     assert found.answers == 2
     assert found.rate_limited == 2
-    assert found.errors == {"ServerError": 2, "TimedOut": 1}
+    assert found.errors == {"ServerError": 2, "StaleConnection": 1, "TimedOut": 1}
     assert (found.retried, found.uncounted) == (1, 1)
-    assert found.failed_share == pytest.approx(5 / 7)
+    assert found.failed == 6
+    assert found.failed_share == pytest.approx(5 / 7)  # a stale connection is nobody's failure
     assert found.calls_per_s == pytest.approx(0.2)
 
 

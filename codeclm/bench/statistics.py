@@ -13,6 +13,7 @@ from codeclm.llm.chat import Usage
 __all__ = ["Figures", "Latency", "Window", "efficiency", "figures", "peak", "percentile", "share"]
 
 RATE_LIMITS = frozenset({"RateLimited", "RampTooFast"})
+UNHEARD = frozenset({"StaleConnection"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,10 @@ class Figures:
 
     @property
     def failed_share(self) -> float:
-        """Of all attempts that ended."""
-        ended = self.answers + self.failed
-        return self.failed / ended if ended else 0.0
+        """Of all attempts that ended; without those that nobody got, and that were made again at once."""
+        failed = self.failed - sum(self.errors.get(kind, 0) for kind in UNHEARD)
+        ended = self.answers + failed
+        return failed / ended if ended else 0.0
 
 
 def percentile(values: Sequence[float], share_below: float) -> float:

@@ -32,7 +32,7 @@ def print_table(levels: Sequence[Figures], console: Console | None = None) -> No
 
 
 def _table(levels: Sequence[Figures], columns: Sequence[Column]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 0, 0, 1))
     for column in columns:
         table.add_column(column.name, justify="right", no_wrap=True, vertical="top")
     for level in levels:
