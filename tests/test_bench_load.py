@@ -19,7 +19,16 @@ from codeclm.bench.plan import Plan
 from codeclm.bench.prompts import endless
 from codeclm.bench.statistics import Figures
 from codeclm.bench.verdict import knee_sentence, limit_sentence
-from codeclm.errors import ContextTooLong, EndpointRefused, RateLimited, RunStopped, UsageError
+from codeclm.errors import (
+    ContextTooLong,
+    EndpointRefused,
+    RateLimited,
+    RunStopped,
+    ServerError,
+    StaleConnection,
+    TransientError,
+    UsageError,
+)
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message, Usage
 from codeclm.llm.limits import Allowance
 from codeclm.llm.regulated import RegulatedModel
@@ -187,6 +196,24 @@ def test_no_call_begins_after_the_end() -> None:
     assert found.rate_limited == 1
     assert len(model.requests) <= 20 + 2 * 4  # those that were under way, or began at that moment
     assert level.stopped is None
+
+
+@pytest.mark.parametrize("error", [RateLimited, ServerError, StaleConnection])
+def test_what_fails_after_the_end_is_not_made_again(error: type[TransientError]) -> None:
+    """The window has closed: no retry, no wait for one, no call more than there were."""
+
+    async def answer(request: ChatRequest) -> Completion:
+        late = request.draw >= 20
+        await asyncio.sleep(1.5 if late else 1)
+        if late:
+            raise error("no")
+        return Completion("yes", "stop", Usage(1, 1))
+
+    found, level, model = run_level(4, Extent(4, seconds=4.5), answer)
+    assert found is not None
+    assert [one.draw for one in model.requests] == list(range(24))
+    assert found.answers == 16
+    assert level.progress() == "waiting for calls under way"
 
 
 def test_a_refusal_of_everything_ends_it_with_what_was_measured() -> None:

@@ -74,7 +74,7 @@ class Level:
 
     async def run(self) -> Figures | None:
         """The figures; None where the load was stopped before anything was measured."""
-        self._meter.collect()  # what belongs to nobody
+        self._meter.open()
         self._later(LONGEST_WARM_UP_S, self._begin)
         try:
             async with asyncio.TaskGroup() as group:
@@ -92,9 +92,12 @@ class Level:
         """The figures, once it has ended or was cancelled after ``stop``; then cancelled calls count for nothing."""
         if self._window is None or self._window.seconds <= 0:
             return None
-        attempts = self._meter.collect()
         return figures(
-            self.in_flight, self._window, attempts, cpu_s=self._cpu_s, lags_s=self._lags_s
+            self.in_flight,
+            self._window,
+            self._meter.attempts,
+            cpu_s=self._cpu_s,
+            lags_s=self._lags_s,
         )
 
     def stop(self, reason: RunStopped) -> None:
@@ -142,6 +145,7 @@ class Level:
         if self._is_over:
             return
         self._is_over = True
+        self._meter.close()
         if self._begin_s is not None:
             self._window = Window(self._begin_s, self._clock())
             self._cpu_s = self._cpu() - self._cpu_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,13 +33,17 @@ class Attempt:
 
 
 class Meter:
-    """Wraps models and takes down what they are asked. Calls are told apart by their draw."""
+    """Wraps models and takes down what they are asked. Calls are told apart by their draw.
+
+    Once it is closed no attempt begins: the task of a call that has to be made again is cancelled instead.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._attempts: list[Attempt] = []
         self._failed: set[int] = set()
         self._in_flight: set[int] = set()
+        self.is_open = False
         self.messages: dict[str, str] = {}
 
     def around(self, model: ChatModel) -> ChatModel:
@@ -49,12 +54,20 @@ class Meter:
         """Whether an attempt of this call is at the endpoint at this moment."""
         return request.draw in self._in_flight
 
-    def collect(self) -> tuple[Attempt, ...]:
-        """The attempts since this was last asked, in the order of their ends."""
-        attempts = tuple(self._attempts)
+    def open(self) -> None:
+        """Begin anew."""
         self._attempts.clear()
         self._failed.clear()
-        return attempts
+        self.is_open = True
+
+    def close(self) -> None:
+        """Let no further attempt begin; those under way are still taken down."""
+        self.is_open = False
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts since it was opened, in the order of their ends."""
+        return tuple(self._attempts)
 
     def begin(self, request: ChatRequest) -> float:
         """Take in that an attempt begins; when that is."""
@@ -88,15 +101,31 @@ class _Metered:
         """Answer ``request``."""
         if request.stage == STAGE:
             return await self._inner.complete(request)
+        if not self._meter.is_open:
+            await _give_up()
         began_s = self._meter.begin(request)
         try:
             completion = await self._inner.complete(request)
         except CodecLMError as error:
             self._meter.explain(error)
             self._meter.end(request, began_s, error=type(error).__name__)
+            if not self._meter.is_open:
+                _cancel()  # it takes effect where the layers above would wait for another attempt
             raise
         except BaseException:
             self._meter.end(request, began_s, error=CANCELLED)
             raise
         self._meter.end(request, began_s, usage=completion.usage)
         return completion
+
+
+def _cancel() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+
+
+async def _give_up() -> None:
+    """Raise CancelledError."""
+    _cancel()
+    await asyncio.sleep(0)
