@@ -36,7 +36,7 @@ from codeclm.llm.regulator import Regulator
 from codeclm.llm.retry import RetryingModel, RetryPolicy
 from codeclm.llm.scripted import ScriptedModel
 from codeclm.llm.spec import ModelSpec
-from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
+from codeclm.simulator import Faults, Schedule, ServerOptions, SimulatorServer, World
 from tests.running import nobody_listening
 from tests.virtual_time import VirtualLoop, run_virtual
 
@@ -345,6 +345,19 @@ def test_the_knee_of_a_server_that_refuses() -> None:
     assert all(refused)
     assert server.log.by_status[429] >= sum(refused)
     assert "RateLimited" in measured.messages
+
+
+def test_the_knee_of_a_server_with_a_rate() -> None:
+    """Few 429s are enough to find a rate limit, though each is only one call of hundreds."""
+    options = ServerOptions(latency_s=0.1, rate_limit=Schedule.parse_rate("50/s"), rate_burst=50)
+    measured, plan, _, _ = bench(options, requests=400)
+    knee_level = next(
+        level
+        for level in measured.levels
+        if f"at {level.in_flight} calls" in knee_sentence(measured.levels)
+    )
+    assert 40 <= knee_level.calls_per_s <= 51
+    assert limit_sentence(measured.levels, plan.spec).startswith("a rate limit:")
 
 
 def test_an_endpoint_that_breaks_down_ends_it() -> None:

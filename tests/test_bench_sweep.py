@@ -150,6 +150,12 @@ def test_the_knee_in_words() -> None:
             SPEC,
             "the endpoint fails at 32 calls in flight: 30 ServerError",
         ),
+        (
+            [*FLAT, level(32, 90.0, rate_limited=1, efficiency=0.9)],
+            SPEC,
+            "a rate limit: 1 429 at 32 calls",
+        ),
+        ([*FLAT, level(32, 80.6, rate_limited=1)], SPEC, "the endpoint limits"),
         (FLAT, replace(SPEC, requests_per_minute=4800), "limits: 4,800 requests a minute"),
         (FLAT, replace(SPEC, output_tokens_per_minute=48_000), "limits: 48,000 output tokens"),
         ([*FLAT, level(32, 80.0, errors={"ServerError": 1})], SPEC, "the endpoint limits"),

@@ -13,6 +13,9 @@ __all__ = ["BUSY", "TROUBLED", "disturbance", "knee_sentence", "limit_sentence",
 TROUBLED = 0.01
 """A level in which more than this share of the attempts failed does not count as taken by the endpoint."""
 
+NEARLY_ALL = 0.95
+"""Nor does one where 429s, however few, kept calls waiting so that efficiency fell below this."""
+
 BUSY = 0.90
 """A client that uses more than this share of a core is what limits."""
 
@@ -23,8 +26,12 @@ USED_UP = 0.95
 
 def point_of(level: Figures) -> Point:
     """What the search for the knee needs to know of a level."""
-    troubled = level.failed_share > TROUBLED or not level.answers
-    return Point(level.in_flight, level.calls_per_s, troubled)
+    return Point(level.in_flight, level.calls_per_s, _is_troubled(level))
+
+
+def _is_troubled(level: Figures) -> bool:
+    paused = level.rate_limited > 0 and (level.efficiency or 0.0) < NEARLY_ALL
+    return paused or level.failed_share > TROUBLED or not level.answers
 
 
 def knee_sentence(levels: Sequence[Figures]) -> str:
@@ -91,11 +98,12 @@ def _own_limit(best: Figures, spec: ModelSpec) -> str:
 
 def _objections(levels: Sequence[Figures]) -> str:
     for level in sorted(levels, key=lambda one: one.in_flight):
-        if level.failed_share <= TROUBLED:
+        if not _is_troubled(level) or not level.failed:
             continue
         where = f"at {_in_flight(level)}"
         if level.rate_limited >= sum(level.errors.values()):
-            return f"a rate limit: {level.rate_limited:,} 429s {where}"
+            plural = "" if level.rate_limited == 1 else "s"
+            return f"a rate limit: {level.rate_limited:,} 429{plural} {where}"
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in level.errors.items())
         return f"the endpoint fails {where}: {kinds}"
     return ""
