@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
 from codeclm.console import (
     Progress,
@@ -142,6 +143,7 @@ def demo(
     return run_loop(demonstrate())
 
 
+app.command()(bench)
 app.command()(simulate)
 
 

@@ -27,6 +27,7 @@ except ImportError:  # not made for every system
     from asyncio import new_event_loop  # type: ignore[assignment]
 
 __all__ = [
+    "DRAIN_S",
     "Progress",
     "complain",
     "execute",

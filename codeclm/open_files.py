@@ -11,7 +11,7 @@ from codeclm.errors import UsageError
 from codeclm.llm.names import parse_model
 from codeclm.settings import Settings
 
-__all__ = ["calls_that_fit", "fitted", "raise_limit"]
+__all__ = ["SPARE", "calls_that_fit", "fitted", "raise_limit"]
 
 SPARE = 200
 """Files for all but calls: the run's own, the cache's, connections that are being closed."""

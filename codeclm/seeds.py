@@ -13,7 +13,7 @@ from typing import Any
 from codeclm.errors import UsageError
 from codeclm.records import Entry, Metadata, Seed, digest
 
-__all__ = ["MetadataFile", "SeedFile", "SeedList", "Tally", "parse_seed"]
+__all__ = ["MetadataFile", "SeedFile", "SeedList", "Tally", "parse_seed", "parsed_rows"]
 
 Row = tuple[int, object]
 """A line number (from 1) and what stands there."""
@@ -155,7 +155,7 @@ def _field(row: dict[str, Any], name: str) -> object:
 
 def _tally(path: Path, parse: Callable[[object], object], skip: bool, noun: str) -> Tally:
     good = bad = 0
-    for _, _, problem in _parsed(path, parse):
+    for _, _, problem in parsed_rows(path, parse):
         if problem is None:
             good += 1
         elif skip:
@@ -169,17 +169,17 @@ def _tally(path: Path, parse: Callable[[object], object], skip: bool, noun: str)
 
 
 def _usable(path: Path, parse: Callable[[object], Any], skip: bool) -> Iterator[tuple[int, Any]]:
-    for line, value, problem in _parsed(path, parse):
+    for line, value, problem in parsed_rows(path, parse):
         if problem is None:
             yield line, value
         elif not skip:
             raise problem
 
 
-def _parsed(
+def parsed_rows(
     path: Path, parse: Callable[[object], Any]
 ) -> Iterator[tuple[int, Any, UsageError | None]]:
-    """Line number, value, and what is wrong with the line, if anything."""
+    """Line number, value, and what is wrong with the line, if anything. Raises UsageError for what is no such file."""
     for line, row in _rows(path):
         try:
             if isinstance(row, UsageError):

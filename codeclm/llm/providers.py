@@ -37,7 +37,7 @@ class Models:
     """Opens models; an async context manager that holds the connections of all of them.
 
     ``sleep`` is how a failed call waits for its next attempt; by default that ends early when the models are
-    drained.
+    drained. ``around`` wraps what asks an endpoint: each attempt of a call goes through it once the limits let it.
     """
 
     def __init__(
@@ -48,12 +48,14 @@ class Models:
         random: Random | None = None,
         sleep: Callable[[float], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        around: Callable[[ChatModel], ChatModel] = lambda model: model,
     ) -> None:
         self._on_event = on_event
         self._environ = environ
         self._random = random or Random()
         self._sleep = sleep
         self._clock = clock
+        self._around = around
         self._regulators: dict[Endpoint, tuple[Allowance, Regulator]] = {}
         self._dialects: dict[Endpoint, Dialect] = {}
         self._asked: dict[bytes, ChatModel] = {}
@@ -87,6 +89,10 @@ class Models:
                 self._ask(spec), store, identity(spec), model=name, on_event=self._on_event
             )
         return self._opened[opened_as]
+
+    def open_fresh(self, spec: ModelSpec) -> ChatModel:
+        """The model that ``spec`` describes, without a cache: every answer is asked for. Raises as ``open`` does."""
+        return self._ask(spec)
 
     async def preflight(
         self, spec: ModelSpec, *, temperature: float | None, max_tokens: int | None
@@ -127,7 +133,7 @@ class Models:
             endpoint, key = endpoint_and_key(name, spec.api_key_env, self._environ)
             regulator = self._shared_regulator(endpoint, spec, str(name))
             self._asked[asked_as] = RetryingModel(
-                RegulatedModel(self._direct(endpoint, key, spec), regulator),
+                RegulatedModel(self._around(self._direct(endpoint, key, spec)), regulator),
                 RetryPolicy(attempts=spec.attempts),
                 model=str(name),
                 on_event=self._on_event,
