@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from codeclm.errors import ParseError
@@ -14,11 +14,12 @@ from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.fences import unfence
 from codeclm.parsing.preambles import cut_preamble
 from codeclm.parsing.quotes import unquote
-from codeclm.records import Again, Draft
+from codeclm.records import Again, Draft, Metadata
 from codeclm.stages.prompt import Question
 
 __all__ = ["TEMPLATE", "Improve", "parse_instruction"]
 
+ENTRIES_AT_HAND = 4_096
 _NEW_INSTRUCTION = re.compile(r"(?!original|old|initial).{0,30}instruction", re.IGNORECASE)
 
 TEMPLATE = """\
@@ -77,19 +78,19 @@ class Improve:
     """Again -> Draft of the next iteration, by one action of its entry, drawn from the draft's id and iteration.
 
     Rubrics are asked for when an entry first needs them; the answer is the same for equal metadata, so the model's
-    cache asks once for each distinct entry.
+    cache asks once for each distinct entry. The actions of some thousand entries are at hand: to look an answer up and
+    read it again for every instruction cost a tenth of the run's time.
     """
 
     question: Question[str]
     rubrics: Question[tuple[list[str], list[str]]]
     run_seed: int = 0
+    _actions: dict[Metadata, Sequence[str]] = field(default_factory=dict, repr=False)
 
     async def __call__(self, again: Again) -> Sequence[Draft]:
         draft = again.draft
         metadata = draft.entry.metadata
-        _, actions = await self.rubrics.ask(
-            {"use_case": metadata.use_case, "skills": metadata.skills}
-        )
+        actions = self._actions.get(metadata) or await self._ask_for_actions(metadata)
         action = Random(f"{self.run_seed}:{draft.id}:{draft.iteration}").choice(actions)
         instruction = await self.question.ask({"action": action, "instruction": draft.instruction})
         return [
@@ -102,3 +103,12 @@ class Improve:
                 again.verdict,
             )
         ]
+
+    async def _ask_for_actions(self, metadata: Metadata) -> Sequence[str]:
+        _, actions = await self.rubrics.ask(
+            {"use_case": metadata.use_case, "skills": metadata.skills}
+        )
+        if len(self._actions) >= ENTRIES_AT_HAND:
+            del self._actions[next(iter(self._actions))]
+        self._actions[metadata] = actions
+        return actions
