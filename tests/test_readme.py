@@ -71,6 +71,19 @@ def test_every_run_command_runs(base_url: str, tmp_path: Path) -> None:
         assert ended.stdout
 
 
+def test_every_bench_command_runs(base_url: str, tmp_path: Path) -> None:
+    """Each ``codeclm bench`` of the README, on a simulated model and with fewer calls."""
+    benches = [command for command in commands() if command[0] == "bench"]
+    assert benches
+    for command in benches:
+        arguments = [f"openai:sim-strong@{base_url}" if "openai:" in w else w for w in command]
+        few = ["--requests", "8", "--max-in-flight", "4", "--output", "bench"]
+        ended = run("-m", "codeclm", *arguments, *few, cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+        assert "in flight" in ended.stdout
+        assert (tmp_path / "bench" / "report.html").exists()
+
+
 def test_other_commands_are_real(tmp_path: Path) -> None:
     """Every command it names exists, with the options it gives."""
     named = {command[0] for command in commands()}
