@@ -5,15 +5,12 @@ Strong and target are one model with two temperatures: so there is one limit, of
 
 from __future__ import annotations
 
-import cProfile
 import json
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,9 +40,10 @@ PREFLIGHT = 1
 class Task:
     """What is to be run, and what is to be looked at.
 
-    ``counted``: which calls; "calls" are those made, "cache_hits" those that the cache answered. The figures are for
+    ``counted``: which calls; "calls" are those made, "kept" those whose answers were there. The figures are for
     the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many.
-    ``began_s``: when the process was started, in seconds since 1970.
+    ``began_s``: when the process was started, in seconds since 1970. ``cores`` are those it pins itself to, where it
+    is not started on them.
     """
 
     base_url: str
@@ -63,7 +61,7 @@ class Task:
     look_every_s: float = 0.05
     stop_at: int | None = None
     began_s: float | None = None
-    profile: str | None = None
+    cores: tuple[int, ...] = ()
 
     def settings(self) -> Settings:
         """As the settings of a run."""
@@ -113,6 +111,11 @@ class Watcher(NoView):
         if self._task.stop_at is not None and calls >= self._task.stop_at:
             self._task_is_over()
 
+    def end(self) -> None:
+        """The run is over: what was not seen in time is there now."""
+        if self.first_outcome_s is None:
+            self.first_outcome_s = time.time() - self._began_s
+
     def figures(self) -> dict[str, Any]:
         """What was seen; nothing where there was nothing to do."""
         if not self.gauge.moments:
@@ -129,8 +132,9 @@ class Watcher(NoView):
         }
 
     def _counted(self, calls: Mapping[str, int]) -> int:
-        number = calls.get(self._task.counted, 0)
-        return max(0, number - PREFLIGHT) if self._task.counted == "calls" else number
+        if self._task.counted == "kept":
+            return calls.get("cache_hits", 0) + calls.get("shared", 0)
+        return max(0, calls.get("calls", 0) - PREFLIGHT)
 
     def _task_is_over(self) -> None:
         if self.interval_s < 3600:
@@ -159,42 +163,22 @@ async def main(task: Task, watcher: Watcher) -> dict[str, Any]:
     pulse = Pulse()
     order = Order(SeedFile(Path(task.seeds)), task.settings(), Path(task.output), environ={})
     code = await execute(order, watcher)
+    watcher.end()
     summary = read_json(Path(task.output) / "summary.json") or {}
-    endpoints = summary.get("endpoints", ())
+    endpoints, asked_for = summary.get("endpoints", ()), summary.get("calls", ())
     return {
         **pulse.stop(),
         **watcher.figures(),
         "exit_code": code,
         "peak_in_flight": max((one["peak_in_flight"] for one in endpoints), default=0),
+        "made": sum(row["calls"] for row in asked_for) - PREFLIGHT,
+        "kept": sum(row["cache_hits"] + row["shared"] for row in asked_for),
         "refused": sum(one["rate_limited"] for one in endpoints),
     }
 
 
-@contextmanager
-def profiled(directory: str | None) -> Iterator[None]:
-    """Have cProfile count the CPU time of each thread, and leave a file for each in ``directory``."""
-    if directory is None:
-        yield
-        return
-    profiles: list[cProfile.Profile] = []
-
-    def begin(*_: object) -> None:
-        profiles.append(cProfile.Profile(time.thread_time))
-        profiles[-1].enable()
-
-    threading.setprofile(begin)
-    begin()
-    try:
-        yield
-    finally:
-        profiles[0].disable()
-        threading.setprofile(None)
-        for number, profile in enumerate(profiles):
-            profile.dump_stats(f"{directory}/{number}.prof")
-
-
 if __name__ == "__main__":
     asked = Task(**json.loads(sys.argv[1]))
-    with profiled(asked.profile):
-        found = run_loop(main(asked, Watcher(asked)))
-    print(json.dumps(found))
+    if asked.cores and sys.platform == "linux":
+        os.sched_setaffinity(0, asked.cores)
+    print(json.dumps(run_loop(main(asked, Watcher(asked)))))

@@ -52,13 +52,10 @@ class _Kept:
     def __init__(self, place: Path, served: Served, size: int, say: Callable[[str], None]) -> None:
         self._place, self._served, self.size = place, served, size
         say(f"making {size:,} calls")
-        made_now = self._run("finished")
-        self.calls = int(made_now["calls"])
-        hits = int(self._run("again", counted="cache_hits")["calls"])
-        self._share = min(
-            1.0, self.calls / hits
-        )  # an entry's rubrics are looked up again and again
-        self._run("half", counted="cache_hits", stop_at=hits // 2)
+        first = self._run("finished")
+        asked = first["made"] + first["kept"]  # an entry's rubrics are looked up again and again
+        self._share = first["made"] / asked
+        self._run("half", counted="kept", stop_at=asked // 2)
         self.records = sum(
             (place / "half" / f"{name}.jsonl").read_bytes().count(b"\n")
             for name in ("selected", "discarded")
@@ -67,7 +64,7 @@ class _Kept:
     def new(self) -> Sample:
         """A new run that finds all its answers."""
         with self._scratch() as output:
-            found = self._run(output.name, counted="cache_hits")
+            found = self._run(output.name, counted="kept")
         rate = found["calls_per_s"] * self._share
         return {**_whole(found), "calls_per_s": rate, START: found[START]}
 
@@ -75,7 +72,7 @@ class _Kept:
         """The half-finished run, resumed to its end."""
         with self._scratch() as output:
             shutil.copytree(self._place / "half", output, dirs_exist_ok=True)
-            found = self._run(output.name, counted="cache_hits")
+            found = self._run(output.name, counted="kept")
         return {**_whole(found), START: found[START]}
 
     def finished(self) -> Sample:

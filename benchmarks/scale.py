@@ -16,6 +16,7 @@ __all__ = ["CALLS", "WHOLE_CALLS", "scale"]
 
 CALLS, WHOLE_CALLS = 100_000, 1_000_000
 IN_FLIGHT = 256
+LOOK_EVERY_S, LOOKS = 0.1, 200_000
 DECADES = (1_000, 10_000, 100_000, 1_000_000)
 SETTLED = 0.1  # memory is what is looked at after this share of the calls
 AMONG = 100_000
@@ -34,9 +35,10 @@ def scale(repeats: int, say: Callable[[str], None], calls: int = CALLS) -> Resul
     """The whole pipeline with so many ``calls``, from nothing, against a fast endpoint."""
     edges = [edge for edge in DECADES if edge < calls] + [calls]
     with endpoint() as served:
+        look_s = min(LOOK_EVERY_S, calls / LOOKS)
 
         def run() -> Sample:
-            return _sample(pipeline(served.base_url, calls, IN_FLIGHT, look_every_s=0.1), edges)
+            return _sample(pipeline(served.base_url, calls, IN_FLIGHT, look_every_s=look_s), edges)
 
         samples = interleaved({"pipeline": run}, repeats, say)["pipeline"]
     settings = {"calls": calls}
