@@ -122,10 +122,11 @@ def profile(
     repeats: Repeats = REPEATS,
     calls: Annotated[int, typer.Option(min=500)] = PROFILED_CALLS,
     in_flight: Annotated[int, typer.Option(min=1)] = PROFILED_IN_FLIGHT,
+    replayed: Annotated[bool, typer.Option("--replayed", help="From a full cache.")] = False,
     output: Output = RESULTS,
 ) -> None:
     """Where the CPU time of a call goes, part by part and function by function."""
-    publish(measure_profile(repeats, say, calls, in_flight), output)
+    publish(measure_profile(repeats, say, calls, in_flight, replayed=replayed), output)
 
 
 @app.command("all")
@@ -139,6 +140,7 @@ def every(
         lambda: measure_start(repeats, say),
         lambda: measure_limit(repeats, say),
         lambda: measure_profile(repeats, say),
+        lambda: measure_profile(repeats, say, replayed=True),
         lambda: measure_utilisation(repeats, say),
         lambda: measure_replay(repeats, say, WHOLE_SIZES if whole else SIZES),
         lambda: measure_scale(repeats, say, WHOLE_CALLS if whole else CALLS),

@@ -7,10 +7,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.attribution import LOOP, PARTS, Attribution, attribute, read_stacks
 from benchmarks.endpoint import endpoint
-from benchmarks.measured import pipeline, pipeline_in
+from benchmarks.measured import pipeline_in
 from benchmarks.pinned import cores
 from benchmarks.result import Result, Row, Value, made
 
@@ -25,39 +26,74 @@ Shares = Mapping[str, float]
 
 
 def profile(
-    repeats: int, say: Callable[[str], None], calls: int = CALLS, in_flight: int = IN_FLIGHT
+    repeats: int,
+    say: Callable[[str], None],
+    calls: int = CALLS,
+    in_flight: int = IN_FLIGHT,
+    *,
+    replayed: bool = False,
 ) -> Result:
-    """Plain runs tell how much there is, sampled ones how it is spread. Raises RuntimeError without the sampler."""
+    """Plain runs tell how much there is, sampled ones how it is spread. ``replayed``: all answers are there already.
+
+    Raises RuntimeError without the sampler.
+    """
+    sampler = _sampler()
     whole_us: list[float] = []
     spread: list[Attribution] = []
-    with endpoint() as served:
+    with endpoint() as served, tempfile.TemporaryDirectory() as place:
+        runs = _Runs(Path(place), served.base_url, calls, in_flight, replayed)
         for repeat in range(repeats):
-            plain = pipeline(served.base_url, calls, in_flight)
+            plain = runs.plain()
             whole_us.append(plain["cpu_ms"] * 1000)
-            main_share = plain["main_cpu_ms"] / plain["cpu_ms"]
-            spread.append(_sampled(served.base_url, calls, in_flight, main_share))
+            spread.append(runs.sampled(sampler, plain["main_cpu_ms"] / plain["cpu_ms"]))
             say(f"{repeat + 1}/{repeats}: {whole_us[-1]:.0f} us a call")
+    settings: dict[str, Value] = {"calls": calls, "in_flight": in_flight, "latency_ms": 0}
+    name = "profile-replay" if replayed else "profile"
+    return made(name, _all_rows(spread, whole_us), {"repeats": repeats, **settings})
+
+
+class _Runs:
+    """Runs of one kind, each with a new output; with a new cache too, unless its answers are to be ``replayed``."""
+
+    def __init__(
+        self, place: Path, base_url: str, calls: int, in_flight: int, replayed: bool
+    ) -> None:
+        self._place, self._arguments = place, (base_url, calls, in_flight)
+        self._more: dict[str, Any] = {}
+        if replayed:
+            self._more["cache"] = str(place / "cache")
+            self.plain()
+            self._more["counted"] = "kept"
+
+    def plain(self, **more: Any) -> dict[str, Any]:
+        with tempfile.TemporaryDirectory(dir=self._place) as output:
+            asked = {"output": output, **self._more, **more}
+            return pipeline_in(self._place, *self._arguments, **asked)
+
+    def sampled(self, sampler: str, main_share: float) -> Attribution:
+        stacks = self._place / "stacks"
+        under = [sampler, "record", "--rate", str(SAMPLES_A_SECOND), "--format", "raw", "--threads"]
+        under += ["--function", "--full-filenames", "--output", str(stacks), "--"]
+        self.plain(under=under, core=1, cores=cores(0))
+        return attribute(read_stacks(stacks.read_text()), main_share)
+
+
+def _sampler() -> str:
+    found = shutil.which("py-spy") or shutil.which("py-spy", path=Path(sys.executable).parent)
+    if found is None:
+        raise RuntimeError(NO_SAMPLER)
+    return found
+
+
+def _all_rows(spread: Sequence[Attribution], whole_us: Sequence[float]) -> list[Row]:
     rows = [Row("whole", {}, "cpu_us", "us a call", tuple(whole_us))]
-    parts = [one.parts for one in spread]
-    rows += _rows("part_us", [*PARTS, LOOP], parts, whole_us)
-    rows += _rows("part_share", [*PARTS, LOOP], parts, [100.0] * repeats, "%")
+    parts, names = [one.parts for one in spread], [*PARTS, LOOP]
+    rows += _rows("part_us", names, parts, whole_us)
+    rows += _rows("part_share", names, parts, [100.0] * len(parts), "%")
     for metric in ("own", "with_callees"):
         functions: list[Shares] = [getattr(one, metric) for one in spread]
         rows += _rows(f"{metric}_us", _dearest(functions), functions, whole_us)
-    settings: dict[str, Value] = {"calls": calls, "in_flight": in_flight, "latency_ms": 0}
-    return made("profile", rows, {"repeats": repeats, **settings})
-
-
-def _sampled(base_url: str, calls: int, in_flight: int, main_share: float) -> Attribution:
-    sampler = shutil.which("py-spy") or shutil.which("py-spy", path=Path(sys.executable).parent)
-    if sampler is None:
-        raise RuntimeError(NO_SAMPLER)
-    with tempfile.TemporaryDirectory() as place:
-        stacks = Path(place, "stacks")
-        under = [sampler, "record", "--rate", str(SAMPLES_A_SECOND), "--format", "raw", "--threads"]
-        under += ["--function", "--full-filenames", "--output", str(stacks), "--"]
-        pipeline_in(Path(place), base_url, calls, in_flight, under=under, core=1, cores=cores(0))
-        return attribute(read_stacks(stacks.read_text()), main_share)
+    return rows
 
 
 def _rows(
