@@ -68,7 +68,7 @@ $(VENV)/.bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
 	@touch $@
 
-# About an hour on a quiet machine with two cores; the second one, with a million calls, takes hours.
+# Half an hour on a quiet machine with two cores; the second one, with a million calls, takes about two hours.
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks all
 

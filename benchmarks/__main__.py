@@ -44,7 +44,7 @@ if not console.is_terminal:
 
 
 Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats.")]
-Whole = Annotated[bool, typer.Option("--whole", help="Up to a million calls: hours.")]
+Whole = Annotated[bool, typer.Option("--whole", help="Up to a million calls: two hours.")]
 Output = Annotated[Path, typer.Option(help="Where JSON and plots go.")]
 
 

@@ -23,7 +23,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "prompt": ("/jinja2/", "/markupsafe/", "<template>", "stages/prompt.py"),
     "key": ("llm/key.py",),
     "cache read": _files("{} (", "decode Shelf._read unseal RawCache.get CachedModel._follow"),
-    "cache write": (*_files("{} (", "encode Shelf.keep Shelf._write seal"), "rawcache", "/diskcache/"),
+    "cache write": _files("{} (", "encode Shelf.keep Shelf._write seal"),
     "cache hand-over": _files("llm/{}.py", "batches store shelf cache patient seal"),
     "limits and retries": _files("llm/{}.py", LIMITS),
     "request and answer": _files("llm/{}.py", "direct dialect openai wire answer thoughts chat refusal"),
