@@ -13,6 +13,7 @@ from benchmarks.result import Result, Row
 
 __all__ = ["Change", "compared", "differences", "p_value"]
 
+TIMES = {"calls/s", "s", "ms", "ms a call", "us a call"}
 TAIL = 0.025
 SIGNIFICANT = 0.05
 EXACT_UP_TO = 20  # values in all: above that the normal approximation is good

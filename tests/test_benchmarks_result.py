@@ -88,9 +88,9 @@ def test_a_real_difference_is_told_from_noise() -> None:
     before = result(*around(1.0))
     for factor, more_is_better, verdict in (
         (1.0, False, "no difference"),
-        (1.1, False, "worse"),
-        (0.9, False, "better"),
-        (1.1, True, "better"),
+        (1.1, False, "slower"),
+        (0.9, False, "faster"),
+        (1.1, True, "faster"),
     ):
         after = result(*(factor * one for one in around(1.0)), more_is_better=more_is_better)
         [change] = compared(before, after)
