@@ -36,10 +36,14 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse", or "no difference" where the interval holds 1 or the ranks say nothing."""
+        """Faster or slower (better or worse, for what is no time), or that there is no difference.
+
+        The latter where the interval holds 1, or the ranks say nothing.
+        """
         if self.p > SIGNIFICANT or not (self.low > 1 or self.high < 1):
             return "no difference"
-        return "better" if (self.low > 1) == self.row.more_is_better else "worse"
+        good, bad = ("faster", "slower") if self.row.unit in TIMES else ("better", "worse")
+        return good if (self.low > 1) == self.row.more_is_better else bad
 
 
 def compared(before: Result, after: Result) -> list[Change]:
