@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.child import Ran, run_child
-from benchmarks.pipeline import CALLS_A_SEED, PER_CALL, Task, write_seeds
+from benchmarks.pipeline import CALLS_A_SEED, CALLS_UNFILTERED, PER_CALL, Task, write_seeds
 from benchmarks.repeats import Sample
 
 __all__ = ["bare", "client", "pipeline", "pipeline_in", "python", "sample"]
@@ -59,7 +59,8 @@ def pipeline_in(
 ) -> dict[str, Any]:
     """The same in a directory that stays. Its seeds are made where they are not there."""
     seeds = place / "seeds.jsonl"
-    number = max(1, calls // CALLS_A_SEED)
+    a_seed = CALLS_A_SEED if more.get("filtering", True) else CALLS_UNFILTERED
+    number = max(1, calls // a_seed)
     if not seeds.exists():
         write_seeds(seeds, number)
     asked: dict[str, Any] = {"output": str(place / "out"), **more}

@@ -24,12 +24,15 @@ from codeclm.rundir import read_json
 from codeclm.seeds import SeedFile
 from codeclm.settings import Settings, load_settings
 
-__all__ = ["CALLS_A_SEED", "PER_CALL", "Task", "write_seeds"]
+__all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "write_seeds"]
 
 T = TypeVar("T")
 
 CALLS_A_SEED = 45
 """One to encode it, one to decode five instructions, one for rubrics; each of them goes round 1.9 times on average."""
+
+CALLS_UNFILTERED = 7
+"""One to encode it, one to decode five instructions, and one for the response to each."""
 
 PER_CALL = 5
 MOST_MOMENTS = 1_000
@@ -41,7 +44,8 @@ class Task:
     """What is to be run, and what is to be looked at.
 
     ``counted``: which calls; "calls" are those made, "kept" those whose answers were there. The figures are for
-    the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many.
+    the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many,
+    with ``stop_at_outcome`` at its first new outcome. Without ``filtering`` there is one call for each outcome.
     ``began_s``: when the process was started, in seconds since 1970. ``cores`` are those it pins itself to, where it
     is not started on them.
     """
@@ -60,6 +64,8 @@ class Task:
     last: float = 0.8
     look_every_s: float = 0.05
     stop_at: int | None = None
+    stop_at_outcome: bool = False
+    filtering: bool = True
     began_s: float | None = None
     cores: tuple[int, ...] = ()
 
@@ -72,7 +78,9 @@ class Task:
             "requests_per_minute": self.requests_per_minute,
         }
         models = {"strong": model, "target": {**model, "temperature": 0.5}}
-        method = {"total": self.total, "per_call": PER_CALL, "augment_to": 0}
+        method: dict[str, object] = {"total": self.total, "per_call": PER_CALL, "augment_to": 0}
+        if not self.filtering:
+            method |= {"contrastive_filtering": False, "self_rubrics": False}
         return load_settings(None, {"models": models, "method": method, "cache": self.cache})
 
 
@@ -84,8 +92,10 @@ class Watcher(NoView):
         self.gauge = Gauge()
         self.first_call: dict[str, float] = {}
         self.first_outcome_s: float | None = None
+        self.first_outcome_cpu_s = 0.0
         self.first_selected_s: float | None = None
         self._open_s = 0.0
+        self._is_stopped = False
         self._found = 0  # outcomes of earlier sessions
         self._task = task
         self._began_s = time.time() if task.began_s is None else task.began_s
@@ -106,15 +116,17 @@ class Watcher(NoView):
             }
         if self.first_outcome_s is None and snapshot.finished > self._found:
             self.first_outcome_s = time.time() - self._began_s
+            self.first_outcome_cpu_s = time.process_time()
         if self.first_selected_s is None and snapshot.outcomes["selected"]:
             self.first_selected_s = time.time() - self._began_s
-        if self._task.stop_at is not None and calls >= self._task.stop_at:
-            self._task_is_over()
+        if self._is_enough(calls):
+            self._stop()
 
     def end(self) -> None:
         """The run is over: what was not seen in time is there now."""
         if self.first_outcome_s is None:
             self.first_outcome_s = time.time() - self._began_s
+            self.first_outcome_cpu_s = time.process_time()
 
     def figures(self) -> dict[str, Any]:
         """What was seen; nothing where there was nothing to do."""
@@ -127,6 +139,7 @@ class Watcher(NoView):
             **self.first_call,
             "open_s": self._open_s,
             "first_outcome_s": self.first_outcome_s,
+            "first_outcome_cpu_s": self.first_outcome_cpu_s,
             "first_selected_s": self.first_selected_s,
             "moments": [asdict(one) for one in thinned(self.gauge.moments)],
         }
@@ -136,9 +149,16 @@ class Watcher(NoView):
             return calls.get("cache_hits", 0) + calls.get("shared", 0)
         return max(0, calls.get("calls", 0) - PREFLIGHT)
 
-    def _task_is_over(self) -> None:
-        if self.interval_s < 3600:
-            self.interval_s = 3600
+    def _is_enough(self, calls: int) -> bool:
+        task = self._task
+        if task.stop_at_outcome and self.first_outcome_s is not None:
+            return True
+        return task.stop_at is not None and calls >= task.stop_at
+
+    def _stop(self) -> None:
+        """As a person does; a second time would mean at once."""
+        if not self._is_stopped:
+            self._is_stopped = True
             os.kill(os.getpid(), signal.SIGINT)
 
 
