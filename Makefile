@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak faults real-servers coverage clean
+.PHONY: demo test check lint format types soak faults real-servers coverage bench bench-whole clean
 
 # Servers from the package registries, each in an environment of its own; REAL_SERVERS=litellm takes one.
 REAL_SERVERS ?= litellm llama_cpp llama_server transformers
@@ -63,6 +63,17 @@ $(PLACE)/%/.installed: $(REQUIREMENTS)/%.txt
 
 real-servers: $(VENV)/.installed $(REAL_SERVERS:%=$(PLACE)/%/.installed)
 	$(BIN)/python -m pytest tests/real_servers -m real_servers --timeout 600
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	@touch $@
+
+# Half an hour on a quiet machine with two cores; the second one, with a million calls, takes about two hours.
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks all
+
+bench-whole: $(VENV)/.bench
+	$(BIN)/python -m benchmarks all --whole
 
 coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --cov --cov-report term-missing:skip-covered

@@ -1,0 +1,1 @@
+"""Measures the engine: ``python -m benchmarks NAME``, ``make bench`` for all."""
