@@ -42,9 +42,14 @@ class Served:
 
 
 @contextmanager
-def endpoint(latency_s: float = 0.0, core: int | None = 1) -> Iterator[Served]:
-    """Serve while the block lasts. The same request gets the same text, in every process."""
-    command = [sys.executable, "-m", "benchmarks.fast_server", str(latency_s)]
+def endpoint(
+    latency_s: float = 0.0, core: int | None = 1, *, jitter: float = 0.0
+) -> Iterator[Served]:
+    """Serve while the block lasts. The same request gets the same text, in every process.
+
+    Latencies are spread evenly by the share ``jitter`` around ``latency_s``.
+    """
+    command = [sys.executable, "-m", "benchmarks.fast_server", str(latency_s), str(jitter)]
     fixed = {**os.environ, "PYTHONHASHSEED": "0"}
     with pinned(core):
         child = subprocess.Popen(

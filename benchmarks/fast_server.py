@@ -19,6 +19,7 @@ import uvloop
 from benchmarks.answers import NOT_FOUND, answer_to, http
 
 MASK = (1 << 64) - 1
+GOLDEN = 0.6180339887498949
 
 
 class Counts:
@@ -44,10 +45,10 @@ class Counts:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: answers each request after ``latency_s``."""
+    """One connection: answers each request after ``latency_s``, spread evenly by the share ``jitter`` around it."""
 
-    def __init__(self, counts: Counts, latency_s: float) -> None:
-        self._counts, self._latency_s = counts, latency_s
+    def __init__(self, counts: Counts, latency_s: float, jitter: float) -> None:
+        self._counts, self._latency_s, self._jitter = counts, latency_s, jitter
         self._call_later = asyncio.get_running_loop().call_later
         self._rest = b""
 
@@ -74,9 +75,17 @@ class Connection(asyncio.Protocol):
         body = read[start : start + size]
         answer = answer_to(body, self._counts.take(body))
         if self._latency_s:
-            self._call_later(self._latency_s, self._write, answer)
+            self._call_later(self._next_latency_s(), self._write, answer)
         else:
             self._transport.write(answer)
+
+    def _next_latency_s(self) -> float:
+        if not self._jitter:
+            return self._latency_s
+        place = (
+            self._counts.requests * GOLDEN % 1
+        )  # even from the first few on, so that the mean is known
+        return self._latency_s * (1 + self._jitter * (2 * place - 1))
 
     def _write(self, answer: bytes) -> None:
         if not self._transport.is_closing():
@@ -91,11 +100,11 @@ def _body_size(read: bytes, end: int) -> int:
     return 0
 
 
-async def serve(latency_s: float) -> None:
+async def serve(latency_s: float, jitter: float) -> None:
     """Print the base URL and serve until standard input ends."""
     counts = Counts()
     loop = asyncio.get_running_loop()
-    connection = partial(Connection, counts, latency_s)
+    connection = partial(Connection, counts, latency_s, jitter)
     server = await loop.create_server(connection, "127.0.0.1", 0, backlog=4096)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
@@ -105,4 +114,4 @@ if __name__ == "__main__":
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     gc.disable()
-    uvloop.run(serve(float(sys.argv[1])))
+    uvloop.run(serve(*map(float, sys.argv[1:])))

@@ -18,6 +18,7 @@ __all__ = ["utilisation"]
 
 RATE_PER_S, RATE_LATENCY_S, RATE_IN_FLIGHT = 300, 0.05, 64
 IN_FLIGHT, LATENCY_S = 64, 0.2
+JITTER = 0.5  # else all calls come back at once, and wait for each other
 SECONDS = 20
 ROUNDS_MORE = 2  # the simulated judge sends more round again than the fast server's
 PATH = ("preflight", "encode", "decode", "respond", "judge")
@@ -27,7 +28,11 @@ RATE_TARGET, IN_FLIGHT_TARGET = 0.99, 0.98
 
 def utilisation(repeats: int, say: Callable[[str], None], seconds: float = SECONDS) -> Result:
     """Three runs in turn: held by a rate, held by calls in flight, and one that is waited for."""
-    with _simulator(f"{RATE_PER_S}/s") as held, endpoint(LATENCY_S) as served:
+    with (
+        _simulator(f"{RATE_PER_S}/s") as held,
+        endpoint(LATENCY_S, jitter=JITTER) as served,
+        endpoint(LATENCY_S) as exact,
+    ):
 
         def by_rate() -> Sample:
             calls = int(RATE_PER_S * seconds / ROUNDS_MORE)
@@ -42,7 +47,7 @@ def utilisation(repeats: int, say: Callable[[str], None], seconds: float = SECON
 
         def first() -> Sample:
             more = {"adaptive": True, "stop_at": FIRST_CALLS // 10, "look_every_s": 0.005}
-            found = pipeline(served.base_url, FIRST_CALLS, IN_FLIGHT, **more)
+            found = pipeline(exact.base_url, FIRST_CALLS, IN_FLIGHT, **more)
             return {"first_s": found["first_selected_s"], "start_s": found["open_s"]}
 
         runs = {"rate": by_rate, "in flight": by_calls, "first": first}
@@ -55,9 +60,13 @@ def _rows(found: dict[str, list[Sample]]) -> list[Row]:
         return tuple(sample[metric] for sample in found[name])
 
     rate = {"allowed_per_s": RATE_PER_S, "latency_ms": RATE_LATENCY_S * 1000}
-    calls: dict[str, Value] = {"allowed_in_flight": IN_FLIGHT, "latency_ms": LATENCY_S * 1000}
+    calls: dict[str, Value] = {
+        "allowed_in_flight": IN_FLIGHT,
+        "latency_ms": LATENCY_S * 1000,
+        "jitter": JITTER,
+    }
     path_s = len(PATH) * LATENCY_S
-    first: dict[str, Value] = {**calls, "path": f"{' '.join(PATH)}: {path_s:g} s"}
+    first: dict[str, Value] = {**calls, "jitter": 0, "path": f"{' '.join(PATH)}: {path_s:g} s"}
     waited = values("first", "first_s")
     share = tuple((sample["first_s"] - sample["start_s"]) / path_s for sample in found["first"])
     return [
