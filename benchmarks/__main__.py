@@ -10,15 +10,31 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.compare import compared, differences
+from benchmarks.limit import IN_FLIGHT, LATENCIES_MS
+from benchmarks.limit import limit as measure_limit
 from benchmarks.plot import plot
-from benchmarks.result import Result, read, show, shown, write
+from benchmarks.replay import SIZES, WHOLE_SIZES
+from benchmarks.replay import replay as measure_replay
+from benchmarks.result import RESULTS, Result, read, show, shown, write
+from benchmarks.scale import CALLS, WHOLE_CALLS
+from benchmarks.scale import scale as measure_scale
+from benchmarks.start import start as measure_start
+from benchmarks.utilisation import SECONDS
+from benchmarks.utilisation import utilisation as measure_utilisation
 
 __all__ = ["app", "publish"]
 
+REPEATS = 5
+WIDTH = 170  # of what goes to a file
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
 console = Console()
+if not console.is_terminal:
+    console.width = WIDTH
+
 
 Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats.")]
+Whole = Annotated[bool, typer.Option("--whole", help="Up to a million calls: hours.")]
 Output = Annotated[Path, typer.Option(help="Where JSON and plots go.")]
 
 
@@ -28,12 +44,67 @@ def publish(result: Result, output: Path) -> None:
     path = write(result, output)
     console.print(f"kept: {path}")
     drawn = plot(result, path.with_suffix(""))
-    console.print(drawn if isinstance(drawn, str) else f"drawn: {', '.join(map(str, drawn))}")
+    told = drawn if isinstance(drawn, str) else f"drawn: {', '.join(map(str, drawn))}"
+    console.print(told, markup=False, highlight=False)
 
 
 def say(line: str) -> None:
     """One line while it goes on."""
     console.print(line, style="dim", highlight=False)
+
+
+@app.command()
+def limit(
+    repeats: Repeats = REPEATS,
+    in_flight: Annotated[list[int] | None, typer.Option(help="[64, 256 and 1,024]")] = None,
+    latency_ms: Annotated[list[int] | None, typer.Option(help="[0 and 200]")] = None,
+    calls: Annotated[int | None, typer.Option(min=100, help="Of each client [some s]")] = None,
+    output: Output = RESULTS,
+) -> None:
+    """A bare loop, the client and the whole pipeline in turn, as ratios to the bare loop."""
+    result = measure_limit(
+        repeats, say, in_flight or IN_FLIGHT, latency_ms or LATENCIES_MS, calls=calls
+    )
+    publish(result, output)
+
+
+@app.command()
+def start(repeats: Repeats = REPEATS, output: Output = RESULTS) -> None:
+    """What a cold start costs, and how long a run takes to its first call."""
+    publish(measure_start(repeats, say), output)
+
+
+@app.command()
+def replay(
+    repeats: Repeats = REPEATS,
+    calls: Annotated[list[int] | None, typer.Option(help="[10,000 and 100,000]")] = None,
+    whole: Whole = False,
+    output: Output = RESULTS,
+) -> None:
+    """A run whose answers are all kept: begun anew, resumed half-finished, run again when finished."""
+    sizes = calls or (WHOLE_SIZES if whole else SIZES)
+    publish(measure_replay(repeats, say, sizes), output)
+
+
+@app.command()
+def scale(
+    repeats: Repeats = REPEATS,
+    calls: Annotated[int, typer.Option(min=2_000)] = CALLS,
+    whole: Whole = False,
+    output: Output = RESULTS,
+) -> None:
+    """Cost of a call, loop lag and memory as a run grows."""
+    publish(measure_scale(repeats, say, WHOLE_CALLS if whole else calls), output)
+
+
+@app.command()
+def utilisation(
+    repeats: Repeats = REPEATS,
+    seconds: Annotated[float, typer.Option(min=1, help="Of each run, about.")] = SECONDS,
+    output: Output = RESULTS,
+) -> None:
+    """How much of a known limit is used, and how soon the first example is there."""
+    publish(measure_utilisation(repeats, say, seconds), output)
 
 
 @app.command()

@@ -71,7 +71,7 @@ def run_child(
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env={**os.environ, **(env or {})},
+                env=_environment(env or {}),
                 start_new_session=True,
             )
         guard = _Guard(child.pid, timeout_s, kill_after)
@@ -94,6 +94,12 @@ def run_child(
             stderr=_whole(err),
             timed_out=guard.timed_out,
         )
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Ours, but that compiled modules are kept: to compile all of them at each start is nobody's start."""
+    ours = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**ours, **more}
 
 
 class _Guard:

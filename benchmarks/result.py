@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -13,7 +13,19 @@ from rich.table import Table
 from benchmarks.machine import commit, machine, versions
 from benchmarks.repeats import Sample, Spread, spread
 
-__all__ = ["SCHEMA", "Result", "Row", "Value", "made", "read", "rows_of", "show", "shown", "write"]
+__all__ = [
+    "RESULTS",
+    "SCHEMA",
+    "Result",
+    "Row",
+    "Value",
+    "made",
+    "read",
+    "rows_of",
+    "show",
+    "shown",
+    "write",
+]
 
 SCHEMA = 1
 RESULTS = Path("bench-results")
@@ -44,6 +56,10 @@ class Row:
     @property
     def spread(self) -> Spread:
         return spread(self.values)
+
+    def with_target(self, target: float) -> Row:
+        """The same, with what it should reach."""
+        return replace(self, target=target)
 
     @property
     def met(self) -> bool | None:

@@ -1,0 +1,112 @@
+"""What a measured process sees of itself: calls, time, CPU and memory as they grow, and how late its loop is."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Gauge", "Moment", "Pulse", "cpu_ms_a_call", "least_squares", "memory_mb", "window"]
+
+BEAT_S = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """So many ``calls`` were answered by then. ``main_s`` is the CPU time of the main thread alone."""
+
+    calls: int
+    at_s: float
+    cpu_s: float
+    main_s: float
+    memory_mb: float
+
+
+class Gauge:
+    """Takes moments down; in the main thread."""
+
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+
+    def take(self, calls: int) -> None:
+        """Take this moment down."""
+        now_s, cpu_s, main_s = time.perf_counter(), time.process_time(), time.thread_time()
+        self.moments.append(Moment(calls, now_s, cpu_s, main_s, memory_mb()))
+
+    def marginal(self, first: float, last: float) -> dict[str, float]:
+        """Figures between the moments when these shares of all calls were answered."""
+        one, other = window(self.moments, first, last)
+        calls, wall_s = other.calls - one.calls, other.at_s - one.at_s
+        return {
+            "calls": self.moments[-1].calls,
+            "calls_per_s": calls / wall_s,
+            "cpu_ms": cpu_ms_a_call(one, other),
+            "main_cpu_ms": (other.main_s - one.main_s) * 1000 / calls,
+            "measured_s": wall_s,
+            "memory_mb": self.moments[-1].memory_mb,
+        }
+
+
+class Pulse:
+    """How late the running loop is. Being late by ten beats counts as ten, so that one long stop is not one of many."""
+
+    def __init__(self) -> None:
+        self._late_s: list[float] = []
+        self._loop = asyncio.get_running_loop()
+        self._due_s = self._loop.time() + BEAT_S
+        self._timer = self._loop.call_at(self._due_s, self._beat)
+
+    def _beat(self) -> None:
+        late_s = self._loop.time() - self._due_s
+        while late_s >= 0:
+            self._late_s.append(late_s)
+            late_s -= BEAT_S
+        self._due_s = self._loop.time() + BEAT_S
+        self._timer = self._loop.call_at(self._due_s, self._beat)
+
+    def stop(self) -> dict[str, float]:
+        """The 99th percentile and the most, in ms."""
+        self._timer.cancel()
+        ordered = sorted(self._late_s) or [0.0]
+        return {
+            "lag_p99_ms": ordered[int(0.99 * len(ordered))] * 1000,
+            "lag_max_ms": ordered[-1] * 1000,
+        }
+
+
+def window(moments: Sequence[Moment], first: float, last: float) -> tuple[Moment, Moment]:
+    """The moments nearest to where these shares of all calls were answered, with calls between them.
+
+    Raises ValueError where no calls were made.
+    """
+    whole = moments[-1].calls
+    after = [one for one in moments if one.calls >= first * whole]
+    before = [one for one in moments if one.calls <= last * whole]
+    for one, other in ((after[0], before[-1]), (moments[0], moments[-1])):
+        if other.calls > one.calls:
+            return one, other
+    raise ValueError("no calls were made between the first moment and the last")
+
+
+def cpu_ms_a_call(one: Moment, other: Moment) -> float:
+    """CPU time of the whole process, a call, between two moments."""
+    return (other.cpu_s - one.cpu_s) * 1000 / (other.calls - one.calls)
+
+
+def memory_mb() -> float:
+    """Resident memory now; 0 where that cannot be read."""
+    if sys.platform != "linux":
+        return 0.0
+    with open("/proc/self/statm", "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def least_squares(points: Sequence[tuple[float, float]]) -> float:
+    """The slope of the line through ``points``; 0 where they have one place."""
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    across = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / across if across else 0.0

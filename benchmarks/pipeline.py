@@ -1,0 +1,200 @@
+"""The whole pipeline, run as the command runs it, and looked at as its progress view is. A measured process.
+
+Strong and target are one model with two temperatures: so there is one limit, of exactly so many calls in flight.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import codeclm.cli  # noqa: F401 - the command loads it: its start is measured too
+from benchmarks.gauge import Gauge, Pulse
+from codeclm.console import execute, run_loop
+from codeclm.progress import NoView, Snapshot
+from codeclm.run import Order
+from codeclm.rundir import read_json
+from codeclm.seeds import SeedFile
+from codeclm.settings import Settings, load_settings
+
+__all__ = ["CALLS_A_SEED", "PER_CALL", "Task", "write_seeds"]
+
+T = TypeVar("T")
+
+CALLS_A_SEED = 45
+"""One to encode it, one to decode five instructions, one for rubrics; each of them goes round 1.9 times on average."""
+
+PER_CALL = 5
+MOST_MOMENTS = 1_000
+PREFLIGHT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is to be run, and what is to be looked at.
+
+    ``counted``: which calls; "calls" are those made, "cache_hits" those that the cache answered. The figures are for
+    the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many.
+    ``began_s``: when the process was started, in seconds since 1970.
+    """
+
+    base_url: str
+    seeds: str
+    output: str
+    cache: str | None = None
+    total: int
+    in_flight: int
+    adaptive: bool = False
+    requests_per_minute: float | None = None
+    model: str = "m"
+    counted: str = "calls"
+    first: float = 0.2
+    last: float = 0.8
+    look_every_s: float = 0.05
+    stop_at: int | None = None
+    began_s: float | None = None
+    profile: str | None = None
+
+    def settings(self) -> Settings:
+        """As the settings of a run."""
+        model = {
+            "model": f"openai:{self.model}@{self.base_url}",
+            "max_in_flight": self.in_flight,
+            "adaptive": self.adaptive,
+            "requests_per_minute": self.requests_per_minute,
+        }
+        models = {"strong": model, "target": {**model, "temperature": 0.5}}
+        method = {"total": self.total, "per_call": PER_CALL, "augment_to": 0}
+        return load_settings(None, {"models": models, "method": method, "cache": self.cache})
+
+
+class Watcher(NoView):
+    """A view that takes figures down."""
+
+    def __init__(self, task: Task) -> None:
+        self.interval_s = task.look_every_s
+        self.gauge = Gauge()
+        self.first_call: dict[str, float] = {}
+        self.first_outcome_s: float | None = None
+        self.first_selected_s: float | None = None
+        self._open_s = 0.0
+        self._found = 0  # outcomes of earlier sessions
+        self._task = task
+        self._began_s = time.time() if task.began_s is None else task.began_s
+
+    def __enter__(self) -> Watcher:
+        self._open_s = time.time() - self._began_s
+        return self
+
+    def show(self, snapshot: Snapshot) -> None:
+        calls = self._counted(snapshot.calls)
+        if not self.gauge.moments:
+            self._found = snapshot.finished
+        self.gauge.take(calls)
+        if calls and not self.first_call:
+            self.first_call = {
+                "first_call_s": time.time() - self._began_s,
+                "start_cpu_s": self.gauge.moments[0].cpu_s,
+            }
+        if self.first_outcome_s is None and snapshot.finished > self._found:
+            self.first_outcome_s = time.time() - self._began_s
+        if self.first_selected_s is None and snapshot.outcomes["selected"]:
+            self.first_selected_s = time.time() - self._began_s
+        if self._task.stop_at is not None and calls >= self._task.stop_at:
+            self._task_is_over()
+
+    def figures(self) -> dict[str, Any]:
+        """What was seen; nothing where there was nothing to do."""
+        if not self.gauge.moments:
+            return {}
+        task = self._task
+        found = self.gauge.marginal(task.first, task.last)
+        return {
+            **found,
+            **self.first_call,
+            "open_s": self._open_s,
+            "first_outcome_s": self.first_outcome_s,
+            "first_selected_s": self.first_selected_s,
+            "moments": [asdict(one) for one in thinned(self.gauge.moments)],
+        }
+
+    def _counted(self, calls: Mapping[str, int]) -> int:
+        number = calls.get(self._task.counted, 0)
+        return max(0, number - PREFLIGHT) if self._task.counted == "calls" else number
+
+    def _task_is_over(self) -> None:
+        if self.interval_s < 3600:
+            self.interval_s = 3600
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def thinned(moments: Sequence[T]) -> Sequence[T]:
+    """Not too many of them, evenly chosen, the last one too."""
+    step = len(moments) // MOST_MOMENTS + 1
+    return [*moments[:-1:step], *moments[-1:]]
+
+
+def write_seeds(path: Path, number: int) -> None:
+    """So many seed instructions of 200 characters."""
+    filler = (
+        "Say for whom it is, what to begin with, what to leave out, and how long it should be. " * 3
+    )
+    with path.open("w") as file:
+        for one in range(number):
+            file.write(json.dumps({"instruction": f"Explain topic {one}. {filler}"[:200]}) + "\n")
+
+
+async def main(task: Task, watcher: Watcher) -> dict[str, Any]:
+    """Run ``task``; what was seen, with the exit code."""
+    pulse = Pulse()
+    order = Order(SeedFile(Path(task.seeds)), task.settings(), Path(task.output), environ={})
+    code = await execute(order, watcher)
+    summary = read_json(Path(task.output) / "summary.json") or {}
+    endpoints = summary.get("endpoints", ())
+    return {
+        **pulse.stop(),
+        **watcher.figures(),
+        "exit_code": code,
+        "peak_in_flight": max((one["peak_in_flight"] for one in endpoints), default=0),
+        "refused": sum(one["rate_limited"] for one in endpoints),
+    }
+
+
+@contextmanager
+def profiled(directory: str | None) -> Iterator[None]:
+    """Have cProfile count the CPU time of each thread, and leave a file for each in ``directory``."""
+    if directory is None:
+        yield
+        return
+    profiles: list[cProfile.Profile] = []
+
+    def begin(*_: object) -> None:
+        profiles.append(cProfile.Profile(time.thread_time))
+        profiles[-1].enable()
+
+    threading.setprofile(begin)
+    begin()
+    try:
+        yield
+    finally:
+        profiles[0].disable()
+        threading.setprofile(None)
+        for number, profile in enumerate(profiles):
+            profile.dump_stats(f"{directory}/{number}.prof")
+
+
+if __name__ == "__main__":
+    asked = Task(**json.loads(sys.argv[1]))
+    with profiled(asked.profile):
+        found = run_loop(main(asked, Watcher(asked)))
+    print(json.dumps(found))
