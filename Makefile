@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak faults real-servers coverage clean
+.PHONY: demo test check lint format types soak faults real-servers bench-peers coverage clean
 
 # Servers from the package registries, each in an environment of its own; REAL_SERVERS=litellm takes one.
 REAL_SERVERS ?= litellm llama_cpp llama_server transformers
@@ -64,8 +64,12 @@ $(PLACE)/%/.installed: $(REQUIREMENTS)/%.txt
 real-servers: $(VENV)/.installed $(REAL_SERVERS:%=$(PLACE)/%/.installed)
 	$(BIN)/python -m pytest tests/real_servers -m real_servers --timeout 600
 
+# Makes an environment for each framework (3 GB in all), then about half an hour. BENCH_PEERS="--repeats 1" is passed on.
+bench-peers: $(VENV)/.installed
+	$(BIN)/python -m benchmarks peers --markdown $(BENCH_PEERS)
+
 coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --cov --cov-report term-missing:skip-covered
 
 clean:
-	rm -rf $(VENV) $(PLACE) demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PLACE) .bench-peers demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,7 +25,11 @@ class Highest:
     def look(self) -> None:
         """Add up the sessions that this process's children lead."""
         stats = dict(_stats())
-        led = {pid for pid, (parent, session) in stats.items() if parent == os.getpid() and session == pid}
+        led = {
+            pid
+            for pid, (parent, session) in stats.items()
+            if parent == os.getpid() and session == pid
+        }
         members = [pid for pid, (_, session) in stats.items() if session in led]
         self.mb = max(self.mb, sum(map(_proportional_kb, members)) / 1024)
 

@@ -10,14 +10,14 @@ from rich.table import Table
 
 from benchmarks.peers.catalogue import PEERS
 from benchmarks.peers.measure import ABSENT
-from benchmarks.result import Result, shown
+from benchmarks.result import Result
 
 __all__ = ["HEAD", "lines", "markdown", "table"]
 
 HEAD = (
     "client",
     "CPU ms a call: marginal / job",
-    "calls/s: marginal / job",
+    "calls/s: larger job / job",
     "start-up CPU s",
     "peak MB",
     "again unchanged: s / calls",
@@ -60,9 +60,9 @@ def _line(name: str, figures: Figures, result: Result) -> list[str]:
     return [
         f"{PEERS[name].title} {version}".strip(),
         _pair(figures, "cpu_ms_a_call_marginal", "cpu_ms_a_call_job"),
-        _pair(figures, "calls_per_s_marginal", "calls_per_s_job"),
-        shown(median(figures["start_cpu_s"])),
-        shown(median(figures["peak_mb"])),
+        _pair(figures, "calls_per_s_larger", "calls_per_s_job"),
+        _brief(median(figures["start_cpu_s"])),
+        _brief(median(figures["peak_mb"])),
         _pair(figures, "again_s", "again_calls"),
         f"{_pair(figures, 'paid_twice', 'rows_lost')}{_failure(figures, result)}",
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 
 import aiohttp
@@ -15,23 +16,24 @@ async def run(job: Job) -> None:
     """Ask all prompts, so many at a time."""
     prompts = iter(job.prompts())
     connector = aiohttp.TCPConnector(limit=0)
-    async with (
-        aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session,
-        asyncio.TaskGroup() as group,
-    ):
+    cookies = aiohttp.DummyCookieJar()
+    async with aiohttp.ClientSession(connector=connector, cookie_jar=cookies) as session:
         with (job.place / "answers.jsonl").open("wb") as kept:
 
             async def ask() -> None:
                 for prompt in prompts:
                     message = {"role": "user", "content": prompt}
                     body = orjson.dumps({"model": MODEL, "messages": [message]})
-                    async with session.post(f"{job.base_url}/chat/completions", data=body) as answer:
+                    async with session.post(
+                        f"{job.base_url}/chat/completions", data=body
+                    ) as answer:
                         told = orjson.loads(await answer.read())
                     text = told["choices"][0]["message"]["content"]
                     kept.write(orjson.dumps([prompt, text], option=orjson.OPT_APPEND_NEWLINE))
 
-            tasks = [group.create_task(ask()) for _ in range(job.in_flight)]
-            await asyncio.wait(tasks)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(job.in_flight):
+                    group.create_task(ask())
 
 
 def rows(job: Job) -> Iterator[tuple[str, str]]:
@@ -44,5 +46,7 @@ def rows(job: Job) -> Iterator[tuple[str, str]]:
 
 if __name__ == "__main__":
     found = read_job()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     uvloop.run(run(found))
     found.tell(rows(found))

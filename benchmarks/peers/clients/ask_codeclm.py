@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import uvloop
 from job import MODEL, Job, read_job
 
+from codeclm.collector import calm_collector
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Stage
 from codeclm.lines import LinesFile
@@ -65,6 +66,7 @@ def rows(file: LinesFile) -> Iterator[tuple[str, str]]:
 if __name__ == "__main__":
     found = read_job()
     kept = LinesFile(found.place / "answers.jsonl")
+    calm_collector()  # as its own command does
     uvloop.run(run(found, kept, {str(row["id"]) for row in kept.recover()}))
     found.tell(rows(kept))
     kept.close()

@@ -1,4 +1,4 @@
-"""The bare `openai` SDK in a loop that appends its answers to a file; ``--option aiohttp`` or ``httpx`` is its transport.
+"""The bare `openai` SDK in a loop that appends its answers to a file; ``--option`` aiohttp or httpx is its transport.
 
 Settings: "OpenAI Python API library", sections "With aiohttp" ("for improved concurrency performance") and
 "Configuring the HTTP client". uvloop is more than its documentation asks for.

@@ -1,4 +1,4 @@
-"""The job every client gets: the same prompts, the same endpoint. Standard library only: it runs in every environment."""
+"""The job every client gets: the same prompts, the same endpoint. Standard library only: every environment has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ __all__ = ["KEY", "MODEL", "Job", "read_job"]
 
 MODEL = "gpt-4o-mini"  # a name that the token counters of all know
 KEY = "no-key-needed"
-FILLER = "Explain in plain words what is meant, why it matters, and where it goes wrong in practice. "
+FILLER = (
+    "Explain in plain words what is meant, why it matters, and where it goes wrong in practice. "
+)
 CHARACTERS = 600
 
 
