@@ -48,7 +48,7 @@ def test_a_missing_environment_is_a_row(tmp_path: Path) -> None:
     """What cannot be installed is told in the table, in JSON and in Markdown, and measures nothing."""
     result = measure(["distilabel"], TERMS, 1, print, place=tmp_path, install=False)
     assert result.rows == ()
-    assert lines(read(write(result, tmp_path))) == [["distilabel", "not installed", *[""] * 5]]
+    assert lines(read(write(result, tmp_path))) == [["distilabel", "not installed", *[""] * 6]]
     assert "| distilabel | not installed |" in markdown(result)
     assert table(result).row_count == 1
 
@@ -90,8 +90,8 @@ def test_the_table_has_medians_and_says_what_hung() -> None:
     result = to_result({"distilabel": hung, BARE: [sample(peak_mb=61.26)] * 3}, {}, TERMS, 3)
     bare, distilabel = lines(result)
     assert bare[0].startswith("bare aiohttp loop ")
-    assert bare[4] == "61.3"
-    assert distilabel[6] == "2 / 40 (hung: ended after 30 s, 1 of 3 times)"
+    assert bare[5] == "61.3"
+    assert distilabel[7] == "2 / 40 (hung: ended after 30 s, 1 of 3 times)"
     assert {len(cells) for cells in lines(result)} == {len(HEAD)}
 
 

@@ -16,8 +16,9 @@ __all__ = ["HEAD", "lines", "markdown", "table"]
 
 HEAD = (
     "client",
+    "wall s",
+    "calls/s",
     "CPU ms a call: marginal / job",
-    "calls/s: larger job / job",
     "start-up CPU s",
     "peak MB",
     "again unchanged: s / calls",
@@ -59,8 +60,9 @@ def _line(name: str, figures: Figures, result: Result) -> list[str]:
     version = result.versions.get(PEERS[name].package, "")
     return [
         f"{PEERS[name].title} {version}".strip(),
+        _brief(median(figures["wall_s"])),
+        _brief(median(figures["calls_per_s"])),
         _pair(figures, "cpu_ms_a_call_marginal", "cpu_ms_a_call_job"),
-        _pair(figures, "calls_per_s_larger", "calls_per_s_job"),
         _brief(median(figures["start_cpu_s"])),
         _brief(median(figures["peak_mb"])),
         _pair(figures, "again_s", "again_calls"),
