@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.peers.catalogue import FRAMEWORKS, OURS, PEERS, Peer
 from benchmarks.peers.environments import PLACE, Unavailable, prepared, version_of
-from benchmarks.peers.trial import LARGER, METRICS, Terms, trial
+from benchmarks.peers.trial import KILL_IN_FLIGHT, KILL_LATENCY_S, LARGER, METRICS, Terms, trial
 from benchmarks.repeats import Sample, interleaved
 from benchmarks.result import Result, Row, Value, made, rows_of
 
@@ -78,6 +78,8 @@ def to_result(
         "in_flight": terms.size.in_flight,
         "latency_ms": 1_000 * terms.latency_s,
         "larger_job": LARGER * terms.size.calls,
+        "kill_in_flight": min(terms.size.in_flight, KILL_IN_FLIGHT),
+        "kill_latency_ms": 1_000 * max(terms.latency_s, KILL_LATENCY_S),
         "patience_s": terms.size.patience_s,
         "repeats": repeats,
         **{ABSENT + name: reason for name, reason in absent.items()},

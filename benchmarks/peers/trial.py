@@ -13,11 +13,12 @@ from benchmarks.peers.environments import Unavailable
 from benchmarks.peers.job import Done, Size, run_job
 from benchmarks.repeats import Sample
 
-__all__ = ["LARGER", "METRICS", "Terms", "trial"]
+__all__ = ["KILL_IN_FLIGHT", "KILL_LATENCY_S", "LARGER", "METRICS", "Terms", "trial"]
 
 LARGER = 3
 START_CALLS = 2  # of one row DataDesigner's statistics break
-KILL_LATENCY_S = 0.1  # so that calls are in flight when the kill comes
+# So that even the slowest has as many calls in flight as it may when the kill comes.
+KILL_LATENCY_S, KILL_IN_FLIGHT = 0.2, 32
 
 METRICS: Mapping[str, str] = {
     "cpu_ms_a_call_marginal": "ms",
@@ -82,10 +83,11 @@ def _measured(peer: Peer, python: Path, terms: Terms, place: Path) -> Sample:
 def _interrupted(peer: Peer, python: Path, terms: Terms, place: Path) -> Sample:
     """SIGKILL when half of the requests came, then the same command."""
     calls = terms.size.calls
+    size = replace(terms.size, in_flight=min(terms.size.in_flight, KILL_IN_FLIGHT))
     with endpoint(max(terms.latency_s, KILL_LATENCY_S)) as served:
-        run_job(peer, python, served, place, terms.size, kill_at=(calls + 1) // 2)
+        run_job(peer, python, served, place, size, kill_at=(calls + 1) // 2)
         try:
-            resumed = run_job(peer, python, served, place, terms.size)
+            resumed = run_job(peer, python, served, place, size)
         except Unavailable:  # a figure of its own: the rest was measured
             resumed = None
         paid_twice = served.stats().repeated
