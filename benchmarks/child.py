@@ -40,12 +40,13 @@ class Ran:
     timed_out: bool = False
 
     def figures(self) -> dict[str, Any]:
-        """The JSON object in the last line. Raises RuntimeError, with its last words, where there is none."""
+        """The last JSON object on a line of its own. Raises RuntimeError, with its last words, where there is none."""
         lines = self.stdout.strip().splitlines()
-        with suppress(orjson.JSONDecodeError):
-            found = orjson.loads(lines[-1]) if lines and not self.exit_code else None
-            if isinstance(found, dict):
-                return found
+        for line in reversed(lines) if not self.exit_code else ():
+            with suppress(orjson.JSONDecodeError):
+                found = orjson.loads(line)
+                if isinstance(found, dict):
+                    return found
         last_words = "\n".join([*self.stderr.splitlines()[-ERROR_LINES:], *lines[-1:]])
         how = "in time" if self.timed_out else f"(exit code {self.exit_code})"
         raise RuntimeError(f"a measured process did not end well {how}:\n{last_words}")

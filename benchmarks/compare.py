@@ -13,6 +13,7 @@ from benchmarks.result import Result, Row
 
 __all__ = ["Change", "compared", "differences", "p_value"]
 
+TIMES = {"calls/s", "s", "ms", "ms a call", "us a call"}
 TAIL = 0.025
 SIGNIFICANT = 0.05
 EXACT_UP_TO = 20  # values in all: above that the normal approximation is good
@@ -35,10 +36,14 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """ "better", "worse", or "no difference" where the interval holds 1 or the ranks say nothing."""
+        """Faster or slower (better or worse, for what is no time), or that there is no difference.
+
+        The latter where the interval holds 1, or the ranks say nothing.
+        """
         if self.p > SIGNIFICANT or not (self.low > 1 or self.high < 1):
             return "no difference"
-        return "better" if (self.low > 1) == self.row.more_is_better else "worse"
+        good, bad = ("faster", "slower") if self.row.unit in TIMES else ("better", "worse")
+        return good if (self.low > 1) == self.row.more_is_better else bad
 
 
 def compared(before: Result, after: Result) -> list[Change]:

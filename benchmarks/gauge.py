@@ -16,13 +16,17 @@ BEAT_S = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """So many ``calls`` were answered by then. ``main_s`` is the CPU time of the main thread alone."""
+    """So many ``calls`` were answered by then. ``main_s`` is the CPU time of the main thread alone.
+
+    Of the resident memory ``own_mb`` is what is no file: pages of the cache's database are mapped, and can be dropped.
+    """
 
     calls: int
     at_s: float
     cpu_s: float
     main_s: float
     memory_mb: float
+    own_mb: float = 0.0
 
 
 class Gauge:
@@ -34,7 +38,7 @@ class Gauge:
     def take(self, calls: int) -> None:
         """Take this moment down."""
         now_s, cpu_s, main_s = time.perf_counter(), time.process_time(), time.thread_time()
-        self.moments.append(Moment(calls, now_s, cpu_s, main_s, memory_mb()))
+        self.moments.append(Moment(calls, now_s, cpu_s, main_s, *memory_mb()))
 
     def marginal(self, first: float, last: float) -> dict[str, float]:
         """Figures between the moments when these shares of all calls were answered."""
@@ -96,12 +100,14 @@ def cpu_ms_a_call(one: Moment, other: Moment) -> float:
     return (other.cpu_s - one.cpu_s) * 1000 / (other.calls - one.calls)
 
 
-def memory_mb() -> float:
-    """Resident memory now; 0 where that cannot be read."""
+def memory_mb() -> tuple[float, float]:
+    """Resident memory now, and how much of it is no file; 0 where that cannot be read."""
     if sys.platform != "linux":
-        return 0.0
+        return 0.0, 0.0
     with open("/proc/self/statm", "rb") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        _, resident, shared, *_ = map(int, file.read().split())
+    page_mb = os.sysconf("SC_PAGE_SIZE") / 1e6
+    return resident * page_mb, (resident - shared) * page_mb
 
 
 def least_squares(points: Sequence[tuple[float, float]]) -> float:

@@ -20,6 +20,7 @@ METRICS = {
     "start_cpu_s": "s",
     "memory_mb": "MB",
 }
+PEAK = {"peak_in_flight": "calls"}
 TARGETS = {  # of the bare loop's calls/s, at latency 0
     "client": {64: 0.5, 256: 0.6, 1_024: 0.7},
     "pipeline": {64: 0.4, 256: 0.5, 1_024: 0.6},
@@ -60,7 +61,8 @@ def limit(
 
 
 def _sample(name: str, base_url: str, calls: int, in_flight: int) -> Sample:
-    return sample(CLIENTS[name](base_url, calls, in_flight), METRICS)
+    figures = CLIENTS[name](base_url, calls, in_flight)
+    return sample(figures, [*METRICS, *(PEAK if name == "pipeline" else ())])
 
 
 def _calls(in_flight: int, latency_s: float) -> int:
@@ -80,7 +82,8 @@ def _rows(found: dict[str, list[Sample]], in_flight: int, latency_ms: int) -> li
         rows.append(Row(label, settings, "calls_per_s", "ratio", share, True, target))
         rows.append(Row(label, settings, "cpu_ms", "ratio", cost))
     for name, samples in found.items():
-        for row in rows_of(name, settings, samples, METRICS):
+        metrics = {**METRICS, **(PEAK if name == "pipeline" else {})}
+        for row in rows_of(name, settings, samples, metrics):
             is_lag = row.metric == "lag_p99_ms" and name != "bare"
             rows.append(row.with_target(LAG_TARGET_MS) if is_lag else row)
     return rows

@@ -6,13 +6,13 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from benchmarks.child import Ran, run_child
-from benchmarks.pipeline import CALLS_A_SEED, PER_CALL, Task, write_seeds
+from benchmarks.pipeline import CALLS_A_SEED, CALLS_UNFILTERED, PER_CALL, Task, write_seeds
 from benchmarks.repeats import Sample
 
 __all__ = ["bare", "client", "pipeline", "pipeline_in", "python", "sample"]
@@ -21,10 +21,12 @@ TIMEOUT_S = 3_600
 MOST_WARM_UP = 2_000
 
 
-def python(module: str, options: Mapping[str, Any]) -> Ran:
-    """A module of this folder as a measured process, told ``options``."""
-    command = [sys.executable, "-m", f"benchmarks.{module}", json.dumps(options)]
-    return run_child(command, timeout_s=TIMEOUT_S)
+def python(
+    module: str, options: Mapping[str, Any], *, under: Sequence[str] = (), core: int = 0
+) -> Ran:
+    """A module of this folder as a measured process, told ``options``; ``under`` is a command that starts it."""
+    command = [*under, sys.executable, "-m", f"benchmarks.{module}", json.dumps(options)]
+    return run_child(command, timeout_s=TIMEOUT_S, core=core)
 
 
 def bare(base_url: str, calls: int, in_flight: int) -> dict[str, Any]:
@@ -46,11 +48,19 @@ def pipeline(base_url: str, calls: int, in_flight: int, **more: Any) -> dict[str
 
 
 def pipeline_in(
-    place: Path, base_url: str, calls: int, in_flight: int, **more: Any
+    place: Path,
+    base_url: str,
+    calls: int,
+    in_flight: int,
+    *,
+    under: Sequence[str] = (),
+    core: int = 0,
+    **more: Any,
 ) -> dict[str, Any]:
     """The same in a directory that stays. Its seeds are made where they are not there."""
     seeds = place / "seeds.jsonl"
-    number = max(1, calls // CALLS_A_SEED)
+    a_seed = CALLS_A_SEED if more.get("filtering", True) else CALLS_UNFILTERED
+    number = max(1, calls // a_seed)
     if not seeds.exists():
         write_seeds(seeds, number)
     asked: dict[str, Any] = {"output": str(place / "out"), **more}
@@ -62,7 +72,7 @@ def pipeline_in(
         began_s=time.time(),
         **asked,
     )
-    ran = python("pipeline", asdict(task))
+    ran = python("pipeline", asdict(task), under=under, core=core)
     return {**ran.figures(), "process_s": ran.wall_s, "process_cpu_s": ran.cpu_s}
 
 

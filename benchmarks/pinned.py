@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["can_pin", "pinned"]
+__all__ = ["can_pin", "cores", "pinned"]
 
 
 def can_pin() -> bool:
@@ -15,14 +15,23 @@ def can_pin() -> bool:
     return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
 
 
+def cores(core: int) -> tuple[int, ...]:
+    """The ``core``-th of the cores that are allowed, as the system numbers it; none where it cannot be had."""
+    if sys.platform != "linux" or not can_pin():
+        return ()
+    allowed = sorted(os.sched_getaffinity(0))
+    return (allowed[core % len(allowed)],)
+
+
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
     """Processes that are started while the block lasts stay on the ``core``-th of the cores that are allowed."""
-    if core is None or sys.platform != "linux" or not can_pin():
+    chosen = () if core is None else cores(core)
+    if not chosen or sys.platform != "linux":
         yield
         return
     allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {sorted(allowed)[core % len(allowed)]})
+    os.sched_setaffinity(0, chosen)
     try:
         yield
     finally:

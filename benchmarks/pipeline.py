@@ -5,15 +5,12 @@ Strong and target are one model with two temperatures: so there is one limit, of
 
 from __future__ import annotations
 
-import cProfile
 import json
 import os
 import signal
 import sys
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,12 +24,15 @@ from codeclm.rundir import read_json
 from codeclm.seeds import SeedFile
 from codeclm.settings import Settings, load_settings
 
-__all__ = ["CALLS_A_SEED", "PER_CALL", "Task", "write_seeds"]
+__all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "write_seeds"]
 
 T = TypeVar("T")
 
 CALLS_A_SEED = 45
 """One to encode it, one to decode five instructions, one for rubrics; each of them goes round 1.9 times on average."""
+
+CALLS_UNFILTERED = 7
+"""One to encode it, one to decode five instructions, and one for the response to each."""
 
 PER_CALL = 5
 MOST_MOMENTS = 1_000
@@ -43,9 +43,11 @@ PREFLIGHT = 1
 class Task:
     """What is to be run, and what is to be looked at.
 
-    ``counted``: which calls; "calls" are those made, "cache_hits" those that the cache answered. The figures are for
-    the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many.
-    ``began_s``: when the process was started, in seconds since 1970.
+    ``counted``: which calls; "calls" are those made, "kept" those whose answers were there. The figures are for
+    the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many,
+    with ``stop_at_outcome`` at its first new outcome. Without ``filtering`` there is one call for each outcome.
+    ``began_s``: when the process was started, in seconds since 1970. ``cores`` are those it pins itself to, where it
+    is not started on them.
     """
 
     base_url: str
@@ -62,8 +64,10 @@ class Task:
     last: float = 0.8
     look_every_s: float = 0.05
     stop_at: int | None = None
+    stop_at_outcome: bool = False
+    filtering: bool = True
     began_s: float | None = None
-    profile: str | None = None
+    cores: tuple[int, ...] = ()
 
     def settings(self) -> Settings:
         """As the settings of a run."""
@@ -74,7 +78,9 @@ class Task:
             "requests_per_minute": self.requests_per_minute,
         }
         models = {"strong": model, "target": {**model, "temperature": 0.5}}
-        method = {"total": self.total, "per_call": PER_CALL, "augment_to": 0}
+        method: dict[str, object] = {"total": self.total, "per_call": PER_CALL, "augment_to": 0}
+        if not self.filtering:
+            method |= {"contrastive_filtering": False, "self_rubrics": False}
         return load_settings(None, {"models": models, "method": method, "cache": self.cache})
 
 
@@ -86,8 +92,10 @@ class Watcher(NoView):
         self.gauge = Gauge()
         self.first_call: dict[str, float] = {}
         self.first_outcome_s: float | None = None
+        self.first_outcome_cpu_s = 0.0
         self.first_selected_s: float | None = None
         self._open_s = 0.0
+        self._is_stopped = False
         self._found = 0  # outcomes of earlier sessions
         self._task = task
         self._began_s = time.time() if task.began_s is None else task.began_s
@@ -108,10 +116,17 @@ class Watcher(NoView):
             }
         if self.first_outcome_s is None and snapshot.finished > self._found:
             self.first_outcome_s = time.time() - self._began_s
+            self.first_outcome_cpu_s = time.process_time()
         if self.first_selected_s is None and snapshot.outcomes["selected"]:
             self.first_selected_s = time.time() - self._began_s
-        if self._task.stop_at is not None and calls >= self._task.stop_at:
-            self._task_is_over()
+        if self._is_enough(calls):
+            self._stop()
+
+    def end(self) -> None:
+        """The run is over: what was not seen in time is there now."""
+        if self.first_outcome_s is None:
+            self.first_outcome_s = time.time() - self._began_s
+            self.first_outcome_cpu_s = time.process_time()
 
     def figures(self) -> dict[str, Any]:
         """What was seen; nothing where there was nothing to do."""
@@ -124,17 +139,26 @@ class Watcher(NoView):
             **self.first_call,
             "open_s": self._open_s,
             "first_outcome_s": self.first_outcome_s,
+            "first_outcome_cpu_s": self.first_outcome_cpu_s,
             "first_selected_s": self.first_selected_s,
             "moments": [asdict(one) for one in thinned(self.gauge.moments)],
         }
 
     def _counted(self, calls: Mapping[str, int]) -> int:
-        number = calls.get(self._task.counted, 0)
-        return max(0, number - PREFLIGHT) if self._task.counted == "calls" else number
+        if self._task.counted == "kept":
+            return calls.get("cache_hits", 0) + calls.get("shared", 0)
+        return max(0, calls.get("calls", 0) - PREFLIGHT)
 
-    def _task_is_over(self) -> None:
-        if self.interval_s < 3600:
-            self.interval_s = 3600
+    def _is_enough(self, calls: int) -> bool:
+        task = self._task
+        if task.stop_at_outcome and self.first_outcome_s is not None:
+            return True
+        return task.stop_at is not None and calls >= task.stop_at
+
+    def _stop(self) -> None:
+        """As a person does; a second time would mean at once."""
+        if not self._is_stopped:
+            self._is_stopped = True
             os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -159,42 +183,22 @@ async def main(task: Task, watcher: Watcher) -> dict[str, Any]:
     pulse = Pulse()
     order = Order(SeedFile(Path(task.seeds)), task.settings(), Path(task.output), environ={})
     code = await execute(order, watcher)
+    watcher.end()
     summary = read_json(Path(task.output) / "summary.json") or {}
-    endpoints = summary.get("endpoints", ())
+    endpoints, asked_for = summary.get("endpoints", ()), summary.get("calls", ())
     return {
         **pulse.stop(),
         **watcher.figures(),
         "exit_code": code,
         "peak_in_flight": max((one["peak_in_flight"] for one in endpoints), default=0),
+        "made": sum(row["calls"] for row in asked_for) - PREFLIGHT,
+        "kept": sum(row["cache_hits"] + row["shared"] for row in asked_for),
         "refused": sum(one["rate_limited"] for one in endpoints),
     }
 
 
-@contextmanager
-def profiled(directory: str | None) -> Iterator[None]:
-    """Have cProfile count the CPU time of each thread, and leave a file for each in ``directory``."""
-    if directory is None:
-        yield
-        return
-    profiles: list[cProfile.Profile] = []
-
-    def begin(*_: object) -> None:
-        profiles.append(cProfile.Profile(time.thread_time))
-        profiles[-1].enable()
-
-    threading.setprofile(begin)
-    begin()
-    try:
-        yield
-    finally:
-        profiles[0].disable()
-        threading.setprofile(None)
-        for number, profile in enumerate(profiles):
-            profile.dump_stats(f"{directory}/{number}.prof")
-
-
 if __name__ == "__main__":
     asked = Task(**json.loads(sys.argv[1]))
-    with profiled(asked.profile):
-        found = run_loop(main(asked, Watcher(asked)))
-    print(json.dumps(found))
+    if asked.cores and sys.platform == "linux":
+        os.sched_setaffinity(0, asked.cores)
+    print(json.dumps(run_loop(main(asked, Watcher(asked)))))

@@ -50,6 +50,7 @@ THIRD_PARTY = {
     "uvloop": {"console.py"},
     "yaml": {"settings.py"},
 }
+BENCHMARKS = sorted((PACKAGE.parent / "benchmarks").glob("*.py"))
 VAGUE = {"utils", "util", "helpers", "common", "base", "manager", "core", "misc"}
 
 
@@ -93,7 +94,7 @@ def test_each_library_has_one_place(path: Path) -> None:
 
 def test_names_say_something() -> None:
     """No module is called utils, helpers, core ..."""
-    assert not {path.stem for path in MODULES} & VAGUE
+    assert not {path.stem for path in [*MODULES, *BENCHMARKS]} & VAGUE
 
 
 def test_the_package_itself_loads_nothing() -> None:
@@ -109,3 +110,9 @@ def test_public_names_are_listed_and_sorted() -> None:
     """``__all__`` is what there is, in order, and each name exists."""
     assert codeclm.__all__ == sorted(codeclm.__all__)
     assert all(hasattr(codeclm, name) for name in codeclm.__all__)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_package_stands_alone(path: Path) -> None:
+    """What measures and tests it is not needed to run it."""
+    assert not {name.split(".")[0] for name in imports(path)} & {"benchmarks", "tests"}
