@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak faults real-servers coverage bench bench-whole clean
+.PHONY: demo test check lint format types soak faults real-servers coverage bench bench-whole bench-peers clean
 
 # Servers from the package registries, each in an environment of its own; REAL_SERVERS=litellm takes one.
 REAL_SERVERS ?= litellm llama_cpp llama_server transformers
@@ -75,8 +75,12 @@ bench: $(VENV)/.bench
 bench-whole: $(VENV)/.bench
 	$(BIN)/python -m benchmarks all --whole
 
+# Makes an environment for each framework (2.5 GB in all), then about half an hour; BENCH_PEERS="--repeats 1" is passed on.
+bench-peers: $(VENV)/.bench
+	$(BIN)/python -m benchmarks peers --markdown $(BENCH_PEERS)
+
 coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --cov --cov-report term-missing:skip-covered
 
 clean:
-	rm -rf $(VENV) $(PLACE) demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PLACE) .bench-peers demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis

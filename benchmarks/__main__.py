@@ -13,6 +13,12 @@ from rich.table import Table
 from benchmarks.compare import compared, differences
 from benchmarks.limit import IN_FLIGHT, LATENCIES_MS
 from benchmarks.limit import limit as measure_limit
+from benchmarks.peers.catalogue import PEERS, chosen
+from benchmarks.peers.job import Size
+from benchmarks.peers.measure import measure as measure_peers
+from benchmarks.peers.table import markdown as peers_markdown
+from benchmarks.peers.table import table as peers_table
+from benchmarks.peers.trial import Terms
 from benchmarks.plot import plot
 from benchmarks.profile import CALLS as PROFILED_CALLS
 from benchmarks.profile import IN_FLIGHT as PROFILED_IN_FLIGHT
@@ -115,6 +121,34 @@ def utilisation(
 ) -> None:
     """How much of a known limit is used, and how soon the first example is there."""
     publish(measure_utilisation(repeats, say, seconds), output)
+
+
+@app.command()
+def peers(
+    only: Annotated[str, typer.Option(help=f"Of {', '.join(PEERS)}; with commas. [all]")] = "",
+    calls: Annotated[int, typer.Option(min=10)] = 2_000,
+    in_flight: Annotated[int, typer.Option(min=1)] = 256,
+    repeats: Repeats = REPEATS,
+    latency_ms: Annotated[float, typer.Option(min=0)] = 0,
+    patience_s: Annotated[float, typer.Option(min=1, help="A job is ended then.")] = 120,
+    install: Annotated[bool, typer.Option(help="Make environments that are missing.")] = True,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the README's table.")] = False,
+    kept: Annotated[Path | None, typer.Option(help="Show this result, measure nothing.")] = None,
+    output: Output = RESULTS,
+) -> None:
+    """Frameworks people use, with the same prompts at the same endpoint; also run again, and killed and resumed."""
+    try:
+        names = chosen(only)
+        old = read(kept) if kept else None
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    terms = Terms(Size(calls, in_flight, patience_s), latency_ms / 1_000)
+    result = old or measure_peers(names, terms, repeats, say, install=install)
+    if old is None:
+        publish(result, output)
+    console.print(peers_table(result))
+    if markdown:
+        typer.echo(peers_markdown(result))
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""The frameworks people use today beside this project: the same prompts, the same endpoint, one core."""
