@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -199,13 +200,14 @@ class Queueing:
 
     def __init__(self, capacity: float, most: int = 1000) -> None:
         self.capacity, self.slots = capacity, Concurrency(most, began_s=0.0)
-        self.now_s = 0.0
+        self.now_s = self.quick_until_s = 0.0
 
     def run(self, seconds: float) -> None:
         ends_s = self.now_s + seconds
         while self.now_s < ends_s:
             started_s, level = self.now_s, self.slots.allowed
-            duration_s = max(1.0, level / self.capacity)
+            slowest_s = 1.0 if self.now_s >= self.quick_until_s else 0.3
+            duration_s = max(slowest_s, level / self.capacity)
             self.now_s += duration_s
             for number in range(level):
                 self.slots.use(self.now_s)
@@ -232,6 +234,16 @@ def test_growth_goes_on_where_it_pays() -> None:
     """Against a server that is never full the limit reaches what the user allows."""
     server = Queueing(10_000)
     server.run(30)
+    assert server.slots.allowed == 1000
+
+
+def test_a_first_round_of_quick_calls_does_not_end_growth() -> None:
+    """The step that seemed to make calls slow is taken again as soon as the step back has not made them quicker."""
+    server = Queueing(25_000)
+    server.quick_until_s = 1.4
+    server.run(25)
+    limits = [limit for _, limit in server.slots.changes]
+    assert any(later < earlier for earlier, later in pairwise(limits))
     assert server.slots.allowed == 1000
 
 

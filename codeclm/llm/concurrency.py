@@ -37,6 +37,7 @@ class Concurrency:
         self._began_s = began_s
         self._in_use_at_s = self._level_since_s = self._refused_at_s = -math.inf
         self._taken = self._answered_here = 0
+        self._in_doubt = False  # whether a step was taken back for bringing too little
         self.changes: list[Change] = [(0.0, self.allowed)]
 
     def use(self, now_s: float) -> None:
@@ -112,13 +113,27 @@ class Concurrency:
     def _end_round(self, now_s: float, *, grow: bool) -> None:
         level, before = self._limit.value, self._rounds.level_before
         gain = self._rounds.close(level)
-        if not grow:
-            return
         step = level / before if before else 1.0
-        if gain is not None and step > 1 and gain < 1 + WORTH_IT * (step - 1):
+        if not grow:
+            self._look_back(gain, step, now_s)
+        elif gain is not None and step > 1 and gain < 1 + WORTH_IT * (step - 1):
             self._limit.settle(before, now_s)
+            self._in_doubt = not self._in_doubt  # of two steps in vain the second is believed
         else:
             self._limit.grow(now_s)
+            self._in_doubt = False
+
+    def _look_back(self, gain: float | None, step: float, now_s: float) -> None:
+        """Take the step again that seemed in vain, where the step back has cost what it should have brought.
+
+        In a short round the quick calls of a stage that has just begun end first: the next one looks slower.
+        """
+        if self._in_doubt and step < 1 and gain is not None:
+            if gain * (1 + WORTH_IT * (1 / step - 1)) < 1:
+                self._limit.explore()
+                self._limit.grow(now_s)
+            else:
+                self._in_doubt = False
 
     def _apply(self, now_s: float) -> None:
         allowed = max(1, round(self._limit.value))
