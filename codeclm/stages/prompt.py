@@ -73,7 +73,9 @@ class Template:
 
     @cached_property
     def _render(self) -> Callable[..., str]:
-        return _JINJA.from_string(self.text).render
+        template = _JINJA.from_string(self.text)
+        template.globals = dict(template.globals)  # as a ChainMap they cost as much as the prompt
+        return template.render
 
     def render(self, variables: Mapping[str, object]) -> str:
         """The prompt with ``variables`` filled in; those of ``allows`` that are absent are empty."""
