@@ -153,7 +153,7 @@ class Shelf:
 
     def _read(self, key: str) -> Outcome:
         try:
-            sealed = self.cache.get(key)
+            sealed = self.cache.find(key)
             return None if sealed is None else self.unseal(key, sealed)
         except BadRow:
             return Trouble("a kept answer was damaged and is asked for again")
