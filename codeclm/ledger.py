@@ -33,7 +33,8 @@ class Ledger:
             case Answered():
                 self._answered(event)
             case Retried(model, stage, error):
-                self._add(model, stage, "retries", 1)
+                self._counts(model, stage)["retries"] += 1
+                self.session["retries"] += 1
                 self.errors.setdefault(model, Counter())[error] += 1
             case CallFailed(model, stage, error):
                 self.errors.setdefault(model, Counter())[error] += 1
@@ -53,15 +54,21 @@ class Ledger:
     def _answered(self, event: Answered) -> None:
         if event.flags:
             self.flags.update(event.flags)
-        self._add(event.model, event.stage, _COLUMN_OF_SOURCE[event.source], 1)
+        counts, session = self._counts(event.model, event.stage), self.session
+        column = _COLUMN_OF_SOURCE[event.source]
+        counts[column] += 1
+        session[column] += 1
         if event.source == "endpoint":
-            tokens = event.usage
-            self._add(event.model, event.stage, "input_tokens", tokens.input_tokens or 0)
-            self._add(event.model, event.stage, "output_tokens", tokens.output_tokens or 0)
+            usage = event.usage
+            for name, tokens in (
+                ("input_tokens", usage.input_tokens or 0),
+                ("output_tokens", usage.output_tokens or 0),
+            ):
+                counts[name] += tokens
+                session[name] += tokens
 
-    def _add(self, model: str, stage: str, column: str, number: int) -> None:
+    def _counts(self, model: str, stage: str) -> Counter[str]:
         counts = self._columns.get((model, stage))
         if counts is None:
             counts = self._columns[model, stage] = Counter()
-        counts[column] += number
-        self.session[column] += number
+        return counts
