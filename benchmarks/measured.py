@@ -29,9 +29,9 @@ def python(
     return run_child(command, timeout_s=TIMEOUT_S, core=core)
 
 
-def bare(base_url: str, calls: int, in_flight: int) -> dict[str, Any]:
-    """The bare loop: its figures."""
-    return python("bare", _driven(base_url, calls, in_flight)).figures()
+def bare(base_url: str, calls: int, in_flight: int, *, calm: bool = False) -> dict[str, Any]:
+    """The bare loop: its figures. With ``calm`` its garbage is collected as seldom as this project's."""
+    return python("bare", {**_driven(base_url, calls, in_flight), "calm": calm}).figures()
 
 
 def client(base_url: str, calls: int, in_flight: int) -> dict[str, Any]:

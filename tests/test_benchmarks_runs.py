@@ -38,7 +38,7 @@ def test_limit_sets_all_three_beside_each_other(tmp_path: Path) -> None:
 
 def test_replay_makes_no_call_twice(tmp_path: Path) -> None:
     """A new run, a half-finished one and a finished one all come to their end."""
-    figures = check(replay(1, quiet, [400], starts=False), tmp_path)
+    figures = check(replay(1, quiet, [3_000], starts=False), tmp_path)
     assert figures["new calls_per_s"] > 0
     assert figures["half-finished wall_s"] > 0
     assert figures["finished cpu_s"] > 0
