@@ -13,6 +13,7 @@ from rich.table import Table
 from benchmarks.compare import compared, differences
 from benchmarks.limit import IN_FLIGHT, LATENCIES_MS
 from benchmarks.limit import limit as measure_limit
+from benchmarks.markdown import markdown as as_markdown
 from benchmarks.peers.catalogue import PEERS, chosen
 from benchmarks.peers.job import Size
 from benchmarks.peers.measure import measure as measure_peers
@@ -188,6 +189,15 @@ def every(
         console.print(
             "left out: replay and scale with a million calls (--whole); peers, which installs them"
         )
+
+
+@app.command()
+def markdown(kept: list[Path]) -> None:
+    """Print the targets and ratios of kept results as a table for the README."""
+    try:
+        typer.echo(as_markdown([read(path) for path in kept]))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 @app.command()

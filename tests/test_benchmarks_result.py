@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks.compare import compared, differences, p_value
 from benchmarks.gauge import Moment, cpu_ms_a_call, least_squares, window
+from benchmarks.markdown import markdown
 from benchmarks.plot import plot
 from benchmarks.repeats import interleaved, ratios, spread
 from benchmarks.result import Result, Row, made, read, write
@@ -161,3 +162,16 @@ def test_a_plot_is_drawn_or_said_to_be_missing(tmp_path: Path) -> None:
     else:
         assert [path.suffix for path in drawn] == [".png", ".svg"]
         assert all(path.stat().st_size for path in drawn)
+
+
+def test_targets_and_ratios_make_the_table_of_the_readme() -> None:
+    """What has neither is left out, and a target that was missed is plain to see."""
+    rows = (
+        Row("client / bare", {"in_flight": 1024}, "calls_per_s", "ratio", (0.7, 0.8), True, 0.7),
+        Row("client", {"in_flight": 64}, "lag_p99_ms", "ms", (60.0,), target=50.0),
+        Row("client", {"in_flight": 64}, "memory_mb", "MB", (60.0,)),
+    )
+    assert markdown([replace(result(1.0), rows=rows)]).splitlines()[2:] == [
+        "| limit | client / bare | in flight 1,024 | calls per s (ratio) | 0.75 | 0.7 - 0.8 | >= 0.7 | met |",
+        "| limit | client | in flight 64 | lag p99 ms (ms) | 60 | 60 - 60 | <= 50 | **not met** |",
+    ]
