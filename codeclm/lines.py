@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -68,7 +67,7 @@ class LinesFile:
                     raise UsageError(f"{self.path}, line {number}: no row of a run")
                 yield row
 
-    def _opened(self) -> BufferedReader:
+    def _opened(self) -> BinaryIO:
         return self.path.open("rb", buffering=READ_BYTES)
 
     def append(self, row: Row) -> None:
