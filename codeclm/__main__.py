@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 
+from codeclm.collector import calm_collector
+
 __all__ = ["main"]
 
 
@@ -13,6 +15,7 @@ def main() -> None:
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ):  # else somebody had it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    calm_collector()  # what is loaded now stays
     from codeclm.cli import main as command  # noqa: PLC0415 - the one import that has to come late
 
     command()

@@ -21,7 +21,6 @@ from codeclm.console import (
     run_loop,
     view_for,
 )
-from codeclm.demo import demo_order, demo_server, describe
 from codeclm.errors import CodecLMError, UsageError
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
@@ -131,6 +130,8 @@ def demo(
     progress: Progress = Progress.auto,
 ) -> int:
     """Run the whole method on simulated models: no key, no cost, over real HTTP on loopback."""
+    # It loads the simulator, which no run needs.
+    from codeclm.demo import demo_order, demo_server, describe  # noqa: PLC0415
 
     async def demonstrate() -> int:
         async with demo_server(latency) as server:

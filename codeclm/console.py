@@ -12,13 +12,11 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from rich.console import Console
-
 from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
 from codeclm.open_files import fitted, raise_limit
 from codeclm.printable import printable
-from codeclm.progress import NoView, PlainView, View, choose_view
+from codeclm.progress import NoView, PlainView, View
 from codeclm.run import Finished, Order, Stopper, run
 
 try:
@@ -56,7 +54,20 @@ def view_for(progress: Progress) -> View:
     """The view that ``progress`` names."""
     if progress is Progress.none:
         return NoView()
-    return PlainView(print_line) if progress is Progress.plain else choose_view(Console())
+    if progress is Progress.plain or not _is_shown():
+        return PlainView(print_line)
+    # A run that nobody looks at need not load what draws the table.
+    from rich.console import Console  # noqa: PLC0415
+
+    from codeclm.live import choose_view  # noqa: PLC0415
+
+    return choose_view(Console())
+
+
+def _is_shown() -> bool:
+    """Whether there may be a person at a terminal, or somebody says so (as rich is told it)."""
+    told = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
+    return sys.stdout.isatty() or any(os.environ.get(name) for name in told)
 
 
 async def execute(

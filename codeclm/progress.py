@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: a live table on a terminal, plain lines elsewhere."""
+"""What a person sees while a run goes on, where that is plain lines or nothing."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
-from rich.console import Console, ConsoleRenderable, Group
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
 from codeclm.engine.events import PipelineStatistics
-from codeclm.printable import printable
 
-__all__ = ["LiveView", "NoView", "PlainView", "Snapshot", "View", "choose_view"]
+__all__ = ["NoView", "PlainView", "Rate", "Snapshot", "View", "clock_time", "headline"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,72 +84,20 @@ class PlainView(NoView):
         self._print = print_line
         self._every_s = every_s
         self._clock = clock
-        self._rate = _Rate(clock)
+        self._rate = Rate(clock)
         self._next_s = clock() + every_s
 
     def show(self, snapshot: Snapshot) -> None:
         self._rate.add(snapshot)
         if self._clock() >= self._next_s:
             self._next_s = self._clock() + self._every_s
-            self._print(f"{_clock_time(snapshot.elapsed_s)}  {headline(snapshot, self._rate)}")
+            self._print(f"{clock_time(snapshot.elapsed_s)}  {headline(snapshot, self._rate)}")
 
     def say(self, line: str) -> None:
         self._print(line)
 
 
-class LiveView:
-    """A table that stays in place: a row a stage, then calls, cache hits, selections and the time left."""
-
-    interval_s = 0.25
-
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._console = console
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
-        self._rate = _Rate(clock)
-
-    def __enter__(self) -> LiveView:
-        self._live.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
-
-    def show(self, snapshot: Snapshot) -> None:
-        self._rate.add(snapshot)
-        self._live.update(self._render(snapshot))
-
-    def say(self, line: str) -> None:
-        self._console.print(printable(line), markup=False, highlight=False)
-
-    def _render(self, snapshot: Snapshot) -> Group:
-        table = Table(box=None, padding=(0, 2, 0, 0))
-        table.add_column("stage")
-        for name in ("waiting", "working", "done", "failed"):
-            table.add_column(name, justify="right")
-        for stage in snapshot.pipeline.stages:
-            counts = (stage.waiting, stage.working, stage.done, stage.failed)
-            table.add_row(stage.name, *(f"{count:,}" for count in counts))
-        lines: list[ConsoleRenderable] = [table, Text(headline(snapshot, self._rate))]
-        if snapshot.wanted:
-            lines.append(ProgressBar(snapshot.wanted, min(snapshot.finished, snapshot.wanted)))
-        return Group(*lines)
-
-
-def choose_view(console: Console) -> View:
-    """The live table on a terminal that can show it, else plain lines."""
-    if console.is_terminal and not console.is_dumb_terminal:
-        return LiveView(console)
-    return PlainView(
-        lambda line: console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
-    )
-
-
-def headline(snapshot: Snapshot, rate: _Rate) -> str:
+def headline(snapshot: Snapshot, rate: Rate) -> str:
     """The run in one line."""
     outcomes, calls = snapshot.outcomes, snapshot.calls
     of_wanted = f" of {snapshot.wanted:,}" if snapshot.wanted else ""
@@ -171,11 +112,11 @@ def headline(snapshot: Snapshot, rate: _Rate) -> str:
         parts.append(f"{pauses:,} pauses for rate limits")
     left_s = rate.left_s(snapshot)
     if left_s is not None:
-        parts.append(f"{_clock_time(left_s)} left")
+        parts.append(f"{clock_time(left_s)} left")
     return ", ".join(parts)
 
 
-class _Rate:
+class Rate:
     """Speed over the last half minute."""
 
     WINDOW_S = 30.0
@@ -207,7 +148,8 @@ class _Rate:
         return (last[column] - first[column]) / max(last[0] - first[0], 1e-9)
 
 
-def _clock_time(duration_s: float) -> str:
+def clock_time(duration_s: float) -> str:
+    """Like 1:02:03."""
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}"

@@ -8,7 +8,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from codeclm.errors import UsageError
@@ -23,7 +22,6 @@ __all__ = [
     "load_settings",
 ]
 
-MAX_FILE_BYTES = 1 << 20
 MISSING_MODEL = (
     "no {party} model; give --{party} PROVIDER:MODEL[@BASE_URL], "
     "or models: {party}: model: in a --config file"
@@ -130,11 +128,18 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 
     Raises UsageError: one line that names the file, the setting and what is wrong with it.
     """
-    tree = _read_yaml(file) if file else {}
+    tree = _read(file) if file else {}
     where = str(file) if file else "settings"
     merged = _merged(tree, flags)
     _check_models(merged, where)
     return _validated(merged, where)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    # Most runs are told by flags alone, and need no YAML.
+    from codeclm.yaml_file import read_yaml  # noqa: PLC0415
+
+    return read_yaml(file)
 
 
 def _validated(tree: Mapping[str, Any], where: str) -> Settings:
@@ -152,38 +157,6 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for name in names
         if old.get(name) != new.get(name)
     ]
-
-
-class _PlainLoader(yaml.SafeLoader):
-    """Safe YAML without aliases: a short file cannot unfold into a huge one; no key twice."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not supported")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [key.value for key, _ in node.value]
-        for name in names:
-            if names.count(name) > 1:
-                raise yaml.YAMLError(f"{name!r} is given twice (line {node.start_mark.line + 1})")
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            raise UsageError(f"{file}: larger than {MAX_FILE_BYTES >> 20} MB; no settings file")
-        tree = yaml.load(file.read_bytes().decode("utf-8-sig"), Loader=_PlainLoader)  # noqa: S506
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: not YAML ({' '.join(str(error).split())})") from None
-    if tree is None:
-        return {}
-    if not isinstance(tree, dict):
-        raise UsageError(f"{file}: not a mapping of settings (models:, method:, ...)")
-    return tree
 
 
 def _merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from codeclm.console import on_signals, print_line, run_loop
-from codeclm.simulator import (
-    Faults,
-    Schedule,
-    ServerOptions,
-    SimulatorServer,
-    World,
-    fault_list,
-    parse_duration,
-)
+
+if TYPE_CHECKING:
+    from codeclm.simulator import Schedule, SimulatorServer
 
 __all__ = ["simulate"]
 
@@ -89,6 +83,16 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
 ) -> int:
     """Serve simulated models (sim-strong, sim-target, sim-judge) on loopback: OpenAI-compatible, and /v1/messages."""
+    # No other command but the demonstration needs it.
+    from codeclm.simulator import (  # noqa: PLC0415
+        Faults,
+        Schedule,
+        ServerOptions,
+        SimulatorServer,
+        World,
+        fault_list,
+        parse_duration,
+    )
 
     if faults == "list":
         for line in fault_list():

@@ -11,6 +11,7 @@ from codeclm.disk import REAL, Disk, replace_file
 from codeclm.engine.stage import Failed
 from codeclm.errors import Declined
 from codeclm.lines import LinesFile
+from codeclm.number_set import IdSet
 from codeclm.records import Example, Rejection
 from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_row
 from codeclm.rundir import DECODED, OUTCOMES
@@ -33,7 +34,7 @@ class Sink:
         self._dataset = directory / "dataset.jsonl"
         self._files: dict[str, LinesFile] = {}
         self.tally: Counter[tuple[str, str, int]] = Counter()
-        self._ids: set[str] = set()
+        self._ids = IdSet()
         self._doubled = 0
         try:
             # Synced before the rows of its instructions.
@@ -81,12 +82,15 @@ class Sink:
     def write_dataset(self) -> Path:
         """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all."""
         with self._files["selected"].path.open("rb") as file:
-            places = sorted(self._places())
+            places = sorted(self._places())  # of equal ids the first on file comes first
 
             def lines() -> Iterator[bytes]:
-                for _, offset in places:
-                    file.seek(offset)
-                    yield file.readline()
+                latest = None
+                for identity, offset in places:
+                    if identity != latest:
+                        latest = identity
+                        file.seek(offset)
+                        yield file.readline()
 
             replace_file(self._dataset, lines(), self._disk)
         return self._dataset
@@ -98,13 +102,10 @@ class Sink:
         self._files = {}
 
     def _places(self) -> Iterator[tuple[str, int]]:
-        seen: set[str] = set()
         with self._files["selected"].path.open("rb") as file:
             offset = 0
             for row, line in zip(self._files["selected"].rows(), file, strict=True):
-                if row["id"] not in seen:
-                    seen.add(row["id"])
-                    yield row["id"], offset
+                yield row["id"], offset
                 offset += len(line)
 
     def _count(self, name: str, row: Row) -> None:

@@ -17,11 +17,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Imports go down this list only; modules in one row of a package may import each other.
 LAYERS = [
-    {"collector", "errors", "printable", "records", "version"},
+    {"collector", "errors", "number_set", "printable", "records", "version"},
     {"engine", "llm", "simulator"},
     {"parsing"},
     {"stages"},
     {"methods"},
+    {"yaml_file"},
     {"disk", "endpoints", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
     {"watch"},
     {"stdin"},
@@ -30,6 +31,7 @@ LAYERS = [
     {"open_files", "plan"},
     {"session", "synthesis"},
     {"run"},
+    {"live"},
     {"console", "demo", "public", "simulate"},
     {"bench"},
     {"bench_cli", "cache_cli"},
@@ -47,10 +49,10 @@ THIRD_PARTY = {
     "orjson": {"llm", "simulator", "lines.py"},
     "pydantic": {"settings.py"},
     "pygal": {"bench/chart.py"},
-    "rich": {"bench/table.py", "progress.py", "console.py"},
+    "rich": {"bench/table.py", "console.py", "live.py"},
     "typer": {"bench_cli.py", "cache_cli.py", "cli.py", "simulate.py"},
     "uvloop": {"console.py"},
-    "yaml": {"settings.py"},
+    "yaml": {"yaml_file.py"},
 }
 BENCHMARKS = sorted((PACKAGE.parent / "benchmarks").glob("*.py"))
 VAGUE = {"utils", "util", "helpers", "common", "base", "manager", "core", "misc"}
@@ -118,3 +120,21 @@ def test_public_names_are_listed_and_sorted() -> None:
 def test_the_package_stands_alone(path: Path) -> None:
     """What measures and tests it is not needed to run it."""
     assert not {name.split(".")[0] for name in imports(path)} & {"benchmarks", "tests"}
+
+
+def test_a_run_loads_only_what_it_needs() -> None:
+    """No simulator, no server, no YAML without a file, nothing that draws for nobody."""
+    look = (
+        "import sys, codeclm.cli as cli\n"
+        "model = {'model': 'openai:a'}\n"
+        "cli.load_settings(None, {'models': {'strong': model, 'target': model}})\n"
+        "cli.view_for(cli.Progress.auto)\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", look], capture_output=True, text=True, check=True
+    ).stdout.split()
+    needless = ("aiohttp.web", "codeclm.bench", "codeclm.demo", "codeclm.simulator", "rich", "yaml")
+    assert [
+        name for name in loaded if f"{name}.".startswith(tuple(f"{one}." for one in needless))
+    ] == []

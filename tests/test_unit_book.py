@@ -23,8 +23,13 @@ from codeclm.stages.unit_book import UnitBook, UnitResult
 
 ENTRIES = [Entry(n, f"entry {n}", Metadata(f"chat {n}", ("tone",))) for n in range(2)]
 UNITS = [Unit(entry, draw, 3, 3) for draw in range(4) for entry in ENTRIES]
-UNREADABLE = {"id": "00", "keep": 3, "dropped": 0}
+UNREADABLE: tuple[list[object], ...] = ([1], ["-1"], ["1" * 17], ["?"])
 WORDS = ("red", "green", "blue", "white", "black", "grey", "pink", "brown")
+
+
+def unreadable(texts: list[object]) -> dict[str, Any]:
+    """The line of a unit that makes no sense."""
+    return {"id": "00", "keep": 3, "dropped": 0, "texts": texts}
 
 
 class Directory:
@@ -109,7 +114,7 @@ def test_kills_change_nothing(kills: list[tuple[int, int]], forgotten: list[int]
     for seed, writes in kills:
         directory.sitting(seed, writes)
         lines = [line for n, line in enumerate(directory.lines) if n not in forgotten]
-        directory.lines = [*lines, *lines[:1], {"id": "?"}, {**UNREADABLE, "texts": [1]}]
+        directory.lines = [*lines, *lines[:1], {"id": "?"}, *map(unreadable, UNREADABLE)]
     counts = directory.sitting(0)
     whole, whole_counts = undisturbed()
     assert directory.record == whole.record

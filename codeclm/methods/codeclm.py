@@ -30,7 +30,7 @@ from codeclm.stages.augment import mix_and_match, parse_yes_no
 from codeclm.stages.decode import Decode, parse_instructions
 from codeclm.stages.encode import parse_metadata
 from codeclm.stages.filter import Filter
-from codeclm.stages.improve import Improve, parse_instruction
+from codeclm.stages.improve import ENTRIES_AT_HAND, Improve, parse_instruction
 from codeclm.stages.judge import Judge, parse_scores
 from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.respond import Respond, Respondent
@@ -75,12 +75,12 @@ def codeclm(
     wanted = Wanted(options.totals, entries, options.per_entry or 0, options.per_call)
     augment = partial(mix_and_match, run_seed=run_seed)
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
-    steps = _Steps(parties, options, templates, run_seed)
+    tickets = units_in_flight or parties.max_in_flight
+    steps = _Steps(parties, options, templates, run_seed, tickets)
     decode = steps.decode(done, book)
     work = Work(items, wanted, augmentation, done, decode.finished, decode.lost)
     draft_stages = _filtering if options.contrastive_filtering else _improving
     stages = [*_entry_stages(work, steps), *draft_stages(decode, steps)]
-    tickets = units_in_flight or parties.max_in_flight
     pipeline = Pipeline(stages, (Example, Rejection), tickets=tickets)
     return Job(pipeline, work.units(), lambda: {**work.counts(), **decode.counts()})
 
@@ -166,6 +166,7 @@ class _Steps:
     options: CodecLMOptions
     templates: Mapping[str, Template]
     run_seed: int
+    units_in_flight: int
 
     @property
     def strong_workers(self) -> int:
@@ -185,7 +186,9 @@ class _Steps:
 
     def improve(self) -> Improve:
         rubrics = self._question("rubrics", parse_rubrics, {"count": self.options.rubrics})
-        return Improve(self._question("improve", parse_instruction), rubrics, self.run_seed)
+        at_hand = max(ENTRIES_AT_HAND, 2 * self.units_in_flight)
+        question = self._question("improve", parse_instruction)
+        return Improve(question, rubrics, self.run_seed, at_hand)
 
     def respond(self) -> Respond:
         compared = self.options.contrastive_filtering

@@ -159,6 +159,8 @@ def _split(chunk: str) -> list[str]:
 
 def _bare(name: str) -> str:
     """``name`` without the emphasis, quotes and full stop around it."""
+    if name[:1].isalnum() and name[-1:].isalnum():  # as most are
+        return name
     for _ in range(4):
         bare = name.strip().rstrip(".。…;, ")
         for mark in ("**", "*", "`"):

@@ -17,9 +17,9 @@ from codeclm.parsing.quotes import unquote
 from codeclm.records import Again, Draft, Metadata
 from codeclm.stages.prompt import Question
 
-__all__ = ["TEMPLATE", "Improve", "parse_instruction"]
+__all__ = ["ENTRIES_AT_HAND", "TEMPLATE", "Improve", "parse_instruction"]
 
-ENTRIES_AT_HAND = 4_096
+ENTRIES_AT_HAND = 512
 _NEW_INSTRUCTION = re.compile(r"(?!original|old|initial).{0,30}instruction", re.IGNORECASE)
 
 TEMPLATE = """\
@@ -78,19 +78,21 @@ class Improve:
     """Again -> Draft of the next iteration, by one action of its entry, drawn from the draft's id and iteration.
 
     Rubrics are asked for when an entry first needs them; the answer is the same for equal metadata, so the model's
-    cache asks once for each distinct entry. The actions of some thousand entries are at hand: to look an answer up and
-    read it again for every instruction cost a tenth of the run's time.
+    cache asks once for each distinct entry. The actions of the ``at_hand`` entries used last are at hand: to look an
+    answer up and read it again for every instruction cost a tenth of the run's time.
     """
 
     question: Question[str]
     rubrics: Question[tuple[list[str], list[str]]]
     run_seed: int = 0
+    at_hand: int = ENTRIES_AT_HAND
     _actions: dict[Metadata, Sequence[str]] = field(default_factory=dict, repr=False)
 
     async def __call__(self, again: Again) -> Sequence[Draft]:
         draft = again.draft
         metadata = draft.entry.metadata
-        actions = self._actions.get(metadata) or await self._ask_for_actions(metadata)
+        actions = self._actions.pop(metadata, None) or await self._ask_for_actions(metadata)
+        self._keep(metadata, actions)
         action = Random(f"{self.run_seed}:{draft.id}:{draft.iteration}").choice(actions)
         instruction = await self.question.ask({"action": action, "instruction": draft.instruction})
         return [
@@ -108,7 +110,10 @@ class Improve:
         _, actions = await self.rubrics.ask(
             {"use_case": metadata.use_case, "skills": metadata.skills}
         )
-        if len(self._actions) >= ENTRIES_AT_HAND:
-            del self._actions[next(iter(self._actions))]
-        self._actions[metadata] = actions
         return actions
+
+    def _keep(self, metadata: Metadata, actions: Sequence[str]) -> None:
+        """As the last one used; where there are too many, the one used longest ago goes."""
+        self._actions[metadata] = actions
+        if len(self._actions) > self.at_hand:
+            del self._actions[next(iter(self._actions))]

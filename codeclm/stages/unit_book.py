@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from codeclm.number_set import NumberSet
 from codeclm.records import Unit, draft_id
 
 __all__ = ["UnitBook", "UnitResult"]
+
+DIGESTS = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class UnitBook:
         done: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._write = write
-        self._texts: set[int] = set()
+        self._texts = NumberSet()
         self._finished: dict[int, UnitResult] = {}
         self._begun: dict[str, tuple[int, ...]] = {}
         self._results: dict[UnitResult, UnitResult] = {}  # most are equal: they are held once
@@ -61,7 +64,8 @@ class UnitBook:
         if self._begun.pop(unit.id, None) != kept:
             words = [f"{text:016x}" for text in kept]
             self._write({"id": unit.id, "keep": unit.keep, "dropped": dropped, "texts": words})
-        self._texts.update(kept)
+        for text in kept:
+            self._texts.add(text)
 
     def _read(self, row: Mapping[str, Any], done: Callable[[str], bool]) -> None:
         try:
@@ -69,7 +73,10 @@ class UnitBook:
             number, texts = int(identity, 16), tuple(int(text, 16) for text in row["texts"])
         except (KeyError, TypeError, ValueError):
             return
-        self._texts.update(texts)
+        if not all(0 <= text < DIGESTS for text in texts):
+            return
+        for text in texts:
+            self._texts.add(text)
         if all(done(draft_id(identity, index)) for index in range(len(texts))):
             result = UnitResult(keep, len(texts), dropped)
             self._finished[number] = self._results.setdefault(result, result)

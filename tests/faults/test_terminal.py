@@ -15,11 +15,11 @@ from aiohttp import web
 from rich.console import Console
 
 from codeclm.console import complain, print_line
+from codeclm.live import LiveView, choose_view
 from codeclm.llm.complaint import complaint_in
 from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.refusal import error_for
 from codeclm.printable import printable
-from codeclm.progress import LiveView, choose_view
 from tests.faults.bench import Measure
 from tests.faults.world_server import Asked, world_server
 from tests.killing import start, write_inputs

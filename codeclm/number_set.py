@@ -1,0 +1,68 @@
+"""Sets that grow with a run, at 8 to 9 bytes a member where Python's own take 70 to 100."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+
+__all__ = ["IdSet", "NumberSet"]
+
+_BITS = 64
+_SHELF_BITS = 8
+"""Of a number, those that choose its shelf. With ten million members an addition moves 150 KB: some microseconds."""
+
+
+class NumberSet:
+    """Numbers of 64 bits, sorted on shelves. Made for digests, which spread evenly; right for all of them."""
+
+    def __init__(self) -> None:
+        self._shelves = [array("Q") for _ in range(1 << _SHELF_BITS)]
+
+    def __len__(self) -> int:
+        return sum(map(len, self._shelves))
+
+    def __contains__(self, number: int) -> bool:
+        shelf = self._shelves[number >> (_BITS - _SHELF_BITS)]
+        place = bisect_left(shelf, number)
+        return place < len(shelf) and shelf[place] == number
+
+    def add(self, number: int) -> None:
+        """Take ``number`` in, if it is not there."""
+        shelf = self._shelves[number >> (_BITS - _SHELF_BITS)]
+        place = bisect_left(shelf, number)
+        if place == len(shelf) or shelf[place] != number:
+            shelf.insert(place, number)
+
+
+class IdSet:
+    """Ids: the digests that this package makes take little, any other text is right as well."""
+
+    def __init__(self) -> None:
+        self._digests = NumberSet()
+        self._others: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._digests) + len(self._others)
+
+    def __contains__(self, identity: str) -> bool:
+        number = _number(identity)
+        return identity in self._others if number is None else number in self._digests
+
+    def add(self, identity: str) -> None:
+        """Take ``identity`` in, if it is not there."""
+        number = _number(identity)
+        if number is None:
+            self._others.add(identity)
+        else:
+            self._digests.add(number)
+
+
+def _number(identity: str) -> int | None:
+    """What the 16 hexadecimal digits of a digest stand for; None where ``identity`` is not written just so."""
+    if len(identity) != 16:
+        return None
+    try:
+        number = int(identity, 16)
+    except ValueError:
+        return None
+    return number if number >= 0 and f"{number:016x}" == identity else None
