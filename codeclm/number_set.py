@@ -26,12 +26,14 @@ class NumberSet:
         place = bisect_left(shelf, number)
         return place < len(shelf) and shelf[place] == number
 
-    def add(self, number: int) -> None:
-        """Take ``number`` in, if it is not there."""
+    def add(self, number: int) -> bool:
+        """Take ``number`` in; whether it was not there."""
         shelf = self._shelves[number >> (_BITS - _SHELF_BITS)]
         place = bisect_left(shelf, number)
-        if place == len(shelf) or shelf[place] != number:
-            shelf.insert(place, number)
+        if place < len(shelf) and shelf[place] == number:
+            return False
+        shelf.insert(place, number)
+        return True
 
 
 class IdSet:
@@ -48,13 +50,14 @@ class IdSet:
         number = _number(identity)
         return identity in self._others if number is None else number in self._digests
 
-    def add(self, identity: str) -> None:
-        """Take ``identity`` in, if it is not there."""
+    def add(self, identity: str) -> bool:
+        """Take ``identity`` in; whether it was not there."""
         number = _number(identity)
-        if number is None:
-            self._others.add(identity)
-        else:
-            self._digests.add(number)
+        if number is not None:
+            return self._digests.add(number)
+        is_new = identity not in self._others
+        self._others.add(identity)
+        return is_new
 
 
 def _number(identity: str) -> int | None:

@@ -42,8 +42,7 @@ class Sink:
             for name in OUTCOMES:
                 self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
                 for row in self._files[name].recover():
-                    self._doubled += row["id"] in self._ids
-                    self._count(name, row)
+                    self._doubled += not self._count(name, row)
             self.units = UnitBook(decoded.recover(), decoded.append, self.__contains__)
         except BaseException:
             self.close()
@@ -108,12 +107,14 @@ class Sink:
                 yield row["id"], offset
                 offset += len(line)
 
-    def _count(self, name: str, row: Row) -> None:
-        if row["id"] not in self._ids:
-            self._ids.add(row["id"])
+    def _count(self, name: str, row: Row) -> bool:
+        """Count ``row``; False where its id is on record."""
+        is_new = self._ids.add(row["id"])
+        if is_new:
             kind = str(row.get("stage") or row.get("responder") or "")
             iteration = row.get("iteration")
             self.tally[name, kind, iteration if type(iteration) is int else 0] += 1
+        return is_new
 
     def counts(self) -> dict[str, Any]:
         """Outcomes so far: instructions by fate, selections by iteration and winner, failures by stage."""

@@ -30,7 +30,7 @@ def test_numbers_are_in_it_as_in_a_set(added: list[int], asked: list[int]) -> No
     compact, plain = NumberSet(), set[int]()
     for number in added:
         assert (number in compact) is (number in plain)
-        compact.add(number)
+        assert compact.add(number) is (number not in plain)
         plain.add(number)
         assert number in compact
     assert len(compact) == len(plain)
@@ -43,7 +43,7 @@ def test_ids_are_in_it_as_in_a_set(added: list[str], asked: list[str]) -> None:
     compact, plain = IdSet(), set[str]()
     for identity in added:
         assert (identity in compact) is (identity in plain)
-        compact.add(identity)
+        assert compact.add(identity) is (identity not in plain)
         plain.add(identity)
         assert identity in compact
     assert len(compact) == len(plain)
@@ -57,7 +57,7 @@ def test_a_member_takes_less_than_ten_bytes() -> None:
     assert _peak(IdSet().add, digest) < 10
 
 
-def _peak(add: Callable[[T], None], make: Callable[[int], T], number: int = 100_000) -> float:
+def _peak(add: Callable[[T], bool], make: Callable[[int], T], number: int = 100_000) -> float:
     """The most bytes in use a member."""
     tracemalloc.start()
     try:
