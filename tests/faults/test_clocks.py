@@ -24,6 +24,7 @@ pytestmark = [
 ]
 
 LABELS = {
+    "bench/command.py",
     "cache_cli.py",
     "llm/hint.py",
     "llm/shelf.py",
