@@ -27,7 +27,8 @@ ERROR_LINES = 12
 class Ran:
     """How it ended. CPU and peak memory are those of the process and of all children it waited for.
 
-    The peak is that of the largest of these processes. ``exit_code`` is negative where a signal ended it; ``timed_out``
+    The peak is that of the largest of these processes, and never less than what this process held as it started them:
+    the system counts that in. ``exit_code`` is negative where a signal ended it; ``timed_out``
     tells that it was ours.
     """
 

@@ -64,7 +64,7 @@ def run_job(
     return Done(
         ran.wall_s,
         ran.cpu_s,
-        max(ran.peak_mb, memory.mb),
+        memory.mb or ran.peak_mb,
         served.stats().requests - before,
         _rows(ran, killed=kill_at is not None),
         ran.timed_out,

@@ -16,6 +16,7 @@ from typing import Any
 
 import uvloop
 
+from benchmarks.gauge import Pulse
 from codeclm.collector import calm_collector
 from codeclm.errors import CodecLMError
 from codeclm.llm.chat import ChatModel, ChatRequest, Message
@@ -24,7 +25,6 @@ from codeclm.llm.spec import ModelSpec
 from codeclm.llm.store import AnswerStore
 from tests.faults.lean_server import TOGETHER
 
-BEAT_S = 0.01
 SAMPLES = 100
 
 
@@ -36,29 +36,6 @@ def memory_bytes(field: str = "VmRSS") -> int:
 
 def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
-
-
-class Pulse:
-    """How late the loop is. Being late by ten beats counts as ten, so that one long stop is not one sample."""
-
-    def __init__(self) -> None:
-        self.late_s: list[float] = []
-        self._loop = asyncio.get_running_loop()
-        self._due_s = self._loop.time() + BEAT_S
-        self._timer = self._loop.call_at(self._due_s, self._beat)
-
-    def _beat(self) -> None:
-        late_s = self._loop.time() - self._due_s
-        while late_s >= 0:
-            self.late_s.append(late_s)
-            late_s -= BEAT_S
-        self._due_s = self._loop.time() + BEAT_S
-        self._timer = self._loop.call_at(self._due_s, self._beat)
-
-    def stop(self) -> float:
-        """The 99th percentile."""
-        self._timer.cancel()
-        return sorted(self.late_s)[int(0.99 * len(self.late_s))]
 
 
 class Caller:
@@ -124,7 +101,7 @@ async def measured(
         caller = Caller(models.open(spec, store), calls, in_flight, pace)
         memory, cpu, pulse, began_s = memory_bytes(), cpu_s(), Pulse(), time.monotonic()
         await caller.run()
-        lag_s = pulse.stop()
+        lag_s = pulse.stop()["lag_p99_ms"] / 1000
         wall_s, used_s = time.monotonic() - began_s, cpu_s() - cpu
         peak = memory_bytes("VmHWM") - memory
     return {
