@@ -13,7 +13,7 @@ import orjson
 from codeclm.disk import REAL, Disk, replace_file, write_all
 from codeclm.errors import RunStopped, UsageError
 
-__all__ = ["LinesFile"]
+__all__ = ["READ_BYTES", "LinesFile", "Row", "row_of"]
 
 Row = dict[str, Any]
 
@@ -49,7 +49,7 @@ class LinesFile:
         strange: set[int] = set()
         with self._opened() as file:
             for number, line in enumerate(file, 1):
-                row = _row(line)
+                row = row_of(line)
                 if row is None:
                     strange.add(number)
                 else:
@@ -62,7 +62,7 @@ class LinesFile:
         """Every row on file."""
         with self._opened() as file:
             for number, line in enumerate(file, 1):
-                row = _row(line)
+                row = row_of(line)
                 if row is None:
                     raise UsageError(f"{self.path}, line {number}: no row of a run")
                 yield row
@@ -179,7 +179,7 @@ class LinesFile:
             self._disk.close(fd)
 
 
-def _row(line: bytes) -> Row | None:
+def row_of(line: bytes) -> Row | None:
     """The row in ``line``; None where it is no row of a run."""
     try:
         row = orjson.loads(line)

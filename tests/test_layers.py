@@ -27,7 +27,7 @@ LAYERS = [
     {"watch"},
     {"stdin"},
     {"sources"},
-    {"sink", "assembly", "endpoints", "watch"},
+    {"archive", "sink", "assembly", "endpoints", "watch"},
     {"open_files", "plan"},
     {"session", "synthesis"},
     {"run"},

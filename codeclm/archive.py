@@ -1,0 +1,84 @@
+"""A run directory as a reader sees it: nothing is locked, mended or written, and the run may be going on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from codeclm.errors import UsageError
+from codeclm.lines import READ_BYTES, Row, row_of
+from codeclm.number_set import IdSet
+from codeclm.rundir import DECODED, OUTCOMES, read_json, read_settings
+
+__all__ = ["RunArchive"]
+
+
+class RunArchive:
+    """What a run has left in ``path`` so far. Raises UsageError where no run has worked there.
+
+    ``settings`` is what the run stored before its first call (see ``Plan.record``), ``summary`` what it stored last,
+    empty before the first time.
+    """
+
+    def __init__(self, path: Path) -> None:
+        settings = read_settings(path) if path.is_dir() else None
+        if settings is None:
+            raise UsageError(f"{path}: no run's directory; give the -o of a codeclm run")
+        self.path = path
+        self.settings: dict[str, Any] = settings
+        self.summary: dict[str, Any] = read_json(path / "summary.json") or {}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run came to its end."""
+        return bool(self.summary.get("state") == "complete")
+
+    def selected(self) -> Iterator[Row]:
+        """The selected rows: those of ``dataset.jsonl``, sorted by id, once the run is complete."""
+        dataset = self.path / "dataset.jsonl"
+        return self._rows(
+            dataset if self.is_complete and dataset.exists() else self._file("selected")
+        )
+
+    def discarded(self) -> Iterator[Row]:
+        """The discarded rows, in the order in which they came about."""
+        return self._rows(self._file("discarded"))
+
+    def failed(self) -> Iterator[Row]:
+        """The rows of what failed: seeds, pairs, units of work and instructions."""
+        return self._rows(self._file("failed"))
+
+    def units(self) -> Iterator[Row]:
+        """A row for each unit of work that was decoded; the latest of one unit is the one that counts."""
+        return _lines(self._file(DECODED))
+
+    def find(self, identity: str) -> tuple[str, Row] | None:
+        """The outcome of the seed, unit or instruction of this id, and the name of the file that holds it."""
+        rows = chain.from_iterable(
+            ((name, row) for row in self._rows(self._file(name))) for name in OUTCOMES
+        )
+        return next((found for found in rows if found[1]["id"] == identity), None)
+
+    def _file(self, name: str) -> Path:
+        return self.path / f"{name}.jsonl"
+
+    def _rows(self, file: Path) -> Iterator[Row]:
+        """Of equal ids the first on file counts."""
+        seen = IdSet()
+        return (row for row in _lines(file) if seen.add(row["id"]))
+
+
+def _lines(file: Path) -> Iterator[Row]:
+    """The rows in ``file``. A last line without an end is being written at this moment, or was when a kill came."""
+    try:
+        with file.open("rb", buffering=READ_BYTES) as lines:
+            for line in lines:
+                row = row_of(line)
+                if row is not None:
+                    yield row
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read ({error.strerror or error})") from None
