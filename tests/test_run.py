@@ -103,7 +103,7 @@ async def test_the_dataset_does_not_depend_on_concurrency(
 
 @pytest.mark.timeout(
     600
-)  # 5 % of 429s at random slow the adaptive limits down, at times for minutes
+)  # 5 % of 429s at random slow the adaptive limits down, once in 300 runs for minutes
 async def test_faults_change_nothing_but_the_calls(tmp_path: Path) -> None:
     """429s, 5xx, resets, cut and malformed answers: the same dataset, and no item failed for them."""
     faults = Faults.parse(

@@ -14,6 +14,8 @@ BUCKET_S = 0.25
 ROUND_S = 1.0
 BATCH_S = 0.05  # late timers must not cost rate
 LOWEST_PER_S = 0.05
+FIRST_PER_S = 1.0  # the least that is concluded from one refusal alone
+MOST_CUT = 0.7
 
 
 class HiddenRate:
@@ -96,12 +98,18 @@ class HiddenRate:
         return max(LOWEST_PER_S, taken / seen_s)
 
     def conclude(self, taken_per_s: float, now_s: float, cut: float, hold_s: float = 0.0) -> None:
-        """Allow less: the endpoint took so many a second and refused what was more."""
+        """Allow less: the endpoint took so many a second and refused what was more.
+
+        But not much less at once: where the first call after a pause is refused by chance, none was taken yet.
+        """
         if not self._adaptive:
             return
         if self._limit is None:
             self._limit = AdaptiveLimit(taken_per_s, lowest=LOWEST_PER_S)
-        self._limit.object(taken_per_s, now_s, cut=cut, hold_s=hold_s)
+            least_per_s = FIRST_PER_S
+        else:
+            least_per_s = MOST_CUT * self._limit.value
+        self._limit.object(max(taken_per_s, least_per_s), now_s, cut=cut, hold_s=hold_s)
         self._spacing_s = 1 / self._limit.value
 
 
