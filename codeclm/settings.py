@@ -20,6 +20,8 @@ __all__ = [
     "Settings",
     "difference",
     "load_settings",
+    "merged",
+    "settings_from",
 ]
 
 MISSING_MODEL = (
@@ -129,10 +131,13 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
     Raises UsageError: one line that names the file, the setting and what is wrong with it.
     """
     tree = _read(file) if file else {}
-    where = str(file) if file else "settings"
-    merged = _merged(tree, flags)
-    _check_models(merged, where)
-    return _validated(merged, where)
+    return settings_from(merged(tree, flags), str(file) if file else "settings")
+
+
+def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
+    """The settings that ``tree`` holds. Raises UsageError: one line that names ``where`` and what is wrong."""
+    _check_models(tree, where)
+    return _validated(tree, where)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -159,12 +164,13 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+def merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """``tree`` with ``flags`` over it, part by part; None is no flag."""
     result = dict(tree)
     for name, value in flags.items():
         if isinstance(value, Mapping):
             below = result.get(name)
-            result[name] = _merged(below if isinstance(below, Mapping) else {}, value)
+            result[name] = merged(below if isinstance(below, Mapping) else {}, value)
             if not result[name]:
                 del result[name]
         elif value is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 
 from codeclm.errors import UsageError
 
-__all__ = ["read_yaml"]
+__all__ = ["read_yaml", "write_yaml"]
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -45,3 +46,9 @@ def read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise UsageError(f"{file}: not a mapping of settings (models:, method:, ...)")
     return tree
+
+
+def write_yaml(tree: Mapping[str, Any]) -> str:
+    """``tree`` as YAML, in its own order."""
+    text: str = yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True)
+    return text
