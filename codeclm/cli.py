@@ -12,6 +12,8 @@ import typer
 
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
+from codeclm.check_cli import EPILOG as CHECK_EPILOG
+from codeclm.check_cli import check
 from codeclm.console import (
     Progress,
     complain,
@@ -22,6 +24,8 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.init_cli import EPILOG as INIT_EPILOG
+from codeclm.init_cli import init
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
@@ -33,7 +37,6 @@ from codeclm.version import __version__
 __all__ = ["main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -146,13 +149,15 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command(epilog=INIT_EPILOG)(init)
+app.command(epilog=CHECK_EPILOG)(check)
 
 
 def main() -> None:
     """Run the command line; leaves by SystemExit. Ctrl-C that comes after the work is too late to matter."""
     try:
         with interruptible():
-            code = app(standalone_mode=False)
+            code = app(standalone_mode=False, prog_name="codeclm")
     except typer.TyperException as error:
         complain(error.format_message())
         code = error.exit_code

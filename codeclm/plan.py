@@ -20,7 +20,7 @@ from codeclm.stages.prompt import Template
 from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
 
-__all__ = ["Order", "Plan", "make_plan"]
+__all__ = ["Order", "Plan", "make_plan", "templates_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def make_plan(order: Order) -> Plan:
     if models is None:
         raise UsageError(MISSING_MODEL.format(party="strong"))
     specs = model_specs(models)
-    templates, tally = _templates(order.settings), tally_of(order.source, order.settings)
+    templates, tally = templates_of(order.settings), tally_of(order.source, order.settings)
     for spec in specs:
         check_spec(spec, order.environ)
     warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
@@ -143,7 +143,7 @@ def make_plan(order: Order) -> Plan:
     )
 
 
-def _templates(settings: Settings) -> Mapping[str, Template]:
+def templates_of(settings: Settings) -> Mapping[str, Template]:
     """The prompts. Raises UsageError where one of the user's own would ignore what is set."""
     templates, method = load_templates(settings.prompts), settings.method
     given = {
