@@ -96,6 +96,14 @@ def run(
         bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
     ] = False,
     progress: Progress = Progress.auto,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="For free, on simulated models, in OUTPUT-rehearsal."),
+    ] = False,
+    faults: Annotated[
+        str, typer.Option(help="Of the simulated models; codeclm simulate --faults list.")
+    ] = "",
+    latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "0",
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
 
@@ -120,7 +128,19 @@ def run(
     counted = settings.method.total is not None
     with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
         order = Order(source, settings, output, retry_failed)
+        if rehearse:
+            return _rehearse(order, faults, latency, progress)
+        if faults or latency != "0":
+            raise UsageError("--faults and --latency are for --rehearse; a run has real models")
         return run_loop(execute(order, view_for(progress)))
+
+
+def _rehearse(order: Order, faults: str, latency: str, progress: Progress) -> int:
+    # It loads the simulator, which no run needs.
+    from codeclm.rehearsal import Rehearsal, rehearse  # noqa: PLC0415
+
+    rehearsal = Rehearsal(faults, latency)
+    return run_loop(rehearse(order, rehearsal, view_for(progress), print_line))
 
 
 @app.command()

@@ -44,7 +44,7 @@ class Section:
 
 def sections() -> Sequence[Section]:
     """All that a settings file may hold: the models, what they have in common, and the rest as it is nested."""
-    defaults = Settings().model_dump(mode="json")
+    defaults = Settings.model_validate({}).model_dump(mode="json")
     meanings = _meanings(Settings)
     top: list[Setting] = []
     nested: list[Section] = []
