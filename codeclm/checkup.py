@@ -15,6 +15,8 @@ from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.plan import Order, make_plan, templates_of
+from codeclm.pricing import prices_of
+from codeclm.prices import how_to_give
 from codeclm.rundir import read_settings
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import MISSING_MODEL, ModelSettings, ModelsSettings, Settings, settings_tree
@@ -115,7 +117,8 @@ def _models(settings: Settings, checkup: Checkup) -> Iterator[Finding]:
         spec = spec_of(party)
         try:
             check_spec(spec, checkup.environ)
-            yield Finding("ok", f"{role}: {party.model}; {_key(party, checkup)}; {_limits(party)}")
+            told = (_key(party, checkup), _limits(party), _price(settings, party.model))
+            yield Finding("ok", f"{role}: {party.model}; {'; '.join(told)}")
             for warning in warnings_for(spec, checkup.environ):
                 yield Finding("warning", f"{role}: {warning}")
         except UsageError as error:
@@ -145,6 +148,14 @@ def _limits(party: ModelSettings) -> str:
     ]
     calls = f"at most {party.max_in_flight:,} calls at once"
     return ", ".join([*stated, calls]) if stated else f"limits are found, {calls}"
+
+
+def _price(settings: Settings, model: str) -> str:
+    price = prices_of(settings).of(model)
+    if price is None:
+        return f"its price is not known ({how_to_give(model)})"
+    source = f"table of {price.as_of}" if price.as_of else "yours"
+    return f"${price.input:g} and ${price.output:g} a million tokens in and out ({source})"
 
 
 def _prompts(settings: Settings) -> Iterator[Finding]:

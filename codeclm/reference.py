@@ -50,13 +50,17 @@ def sections() -> Sequence[Section]:
     nested: list[Section] = []
     for name in Settings.model_fields:
         owner = _owner(Settings, name)
+        meaning = meanings.get(name, "")
         if name == "models":
-            nested += _models(meanings.get(name, ""))
+            nested += _models(meaning)
         elif owner is None:
-            top.append(Setting(name, defaults[name], meanings.get(name, "")))
+            top.append(Setting(name, defaults[name], meaning))
+        elif defaults[name] == {}:  # by names of the user's
+            top.append(Setting(name, {}, meaning))
+            values = dict.fromkeys(owner.model_fields)
+            nested.append(Section(f"{name}.NAME", meaning, _settings(owner, values)))
         else:
-            values = defaults[name] or owner().model_dump(mode="json")
-            nested.append(Section(name, meanings.get(name, ""), _settings(owner, values)))
+            nested.append(Section(name, meaning, _settings(owner, defaults[name])))
     return (*nested, Section("", "Beside these.", tuple(top)))
 
 

@@ -15,8 +15,10 @@ from codeclm.methods.options import CodecLMOptions
 
 __all__ = [
     "MISSING_MODEL",
+    "BudgetSettings",
     "ModelSettings",
     "ModelsSettings",
+    "PriceSettings",
     "Settings",
     "difference",
     "explained",
@@ -103,6 +105,39 @@ class ModelsSettings(_Strict):
     judge: ModelSettings | None = None
 
 
+class PriceSettings(_Strict):
+    """What one model costs, in US dollars.
+
+    input: for a million tokens of input.
+    output: for a million tokens of output.
+    cached_input: for a million tokens of input that the provider read from its prompt cache; not given, as ``input``.
+    """
+
+    input: float = Field(ge=0, le=1e6)
+    output: float = Field(ge=0, le=1e6)
+    cached_input: float | None = Field(None, ge=0, le=1e6)
+
+
+class BudgetSettings(_Strict):
+    """What a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
+
+    max_cost: US dollars.
+    max_calls: attempts that were answered or may have been.
+    max_tokens: input and output together.
+    max_hours: time, in all sessions.
+    """
+
+    max_cost: float | None = Field(None, ge=0, allow_inf_nan=False)
+    max_calls: int | None = Field(None, ge=0)
+    max_tokens: int | None = Field(None, ge=0)
+    max_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is limited."""
+        return any(getattr(self, name) is not None for name in type(self).model_fields)
+
+
 class Settings(_Strict):
     """Everything that says what a run makes and how.
 
@@ -112,6 +147,9 @@ class Settings(_Strict):
     prompts: a directory of prompts of your own.
     cache: a directory of answers that runs share; not given, the one in the run's directory.
     units_in_flight: units of work under way at once; not given, it follows from ``max_in_flight`` of the models.
+    prices: what models cost, by their names, over the table in the package:
+        ``{"openai:gpt-4.1": {input: 2, output: 8}}``.
+    budget: what a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
     """
 
     models: ModelsSettings | None = None
@@ -120,10 +158,12 @@ class Settings(_Strict):
     prompts: Annotated[Path | None, AfterValidator(_place)] = None
     cache: Annotated[Path | None, AfterValidator(_place)] = None
     units_in_flight: int | None = Field(None, ge=1, le=100_000)
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
+    budget: BudgetSettings = Field(default_factory=lambda: BudgetSettings.model_validate({}))
 
     def decisive(self) -> dict[str, Any]:
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
-        tree = self.model_dump(mode="json", exclude={"prompts", "cache", "units_in_flight"})
+        tree = self.model_dump(mode="json", exclude=_OF_NO_MATTER)
         flat = _flat(tree)
         return {name: value for name, value in flat.items() if not _is_free(name, value)}
 
@@ -139,6 +179,8 @@ class Settings(_Strict):
         """The whole of it as plain data, to be kept beside the dataset."""
         return self.model_dump(mode="json")
 
+
+_OF_NO_MATTER = {"prompts", "cache", "units_in_flight", "prices", "budget"}
 
 # May change between two runs on one directory: the answers stay the same.
 _FREE = frozenset(
@@ -248,6 +290,10 @@ def _known_names(path: list[str]) -> list[str]:
     if path[:1] == ["models"]:
         owner: Any = ModelSettings if len(path) > 1 else ModelsSettings
         return sorted(owner.model_fields)
+    if path[:1] == ["prices"]:
+        return sorted(PriceSettings.model_fields)
+    if path[:1] == ["budget"]:
+        return sorted(BudgetSettings.model_fields)
     if path[:1] == ["method"]:
         return sorted(CodecLMOptions.__dataclass_fields__)
     return sorted(Settings.model_fields)

@@ -80,6 +80,9 @@ def simulate(
     response_format: Annotated[
         str, typer.Option(help="JSON schemas: follow, ignore or refuse.")
     ] = "follow",
+    prompt_cache: Annotated[
+        bool, typer.Option("--prompt-cache", help="Report input read from a prompt cache.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
 ) -> int:
     """Serve simulated models (sim-strong, sim-target, sim-judge) on loopback: OpenAI-compatible, and /v1/messages."""
@@ -115,6 +118,7 @@ def simulate(
         retry_after_s=None if retry_after == "none" else parse_duration(retry_after),
         hint_share=hint_share,
         response_format=response_format,
+        prompt_cache=prompt_cache,
         faults=Faults.parse(faults),
     )
     return run_loop(_serve(SimulatorServer(World(seed), options, port=port)))

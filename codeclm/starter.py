@@ -34,7 +34,7 @@ _AZURE = PROVIDERS["azure"].example_url
 
 EXAMPLES: Mapping[str, Example] = MappingProxyType(
     {
-        "anthropic": _local("anthropic", "claude-sonnet-4-5", "claude-haiku-4-5"),
+        "anthropic": _local("anthropic", "claude-sonnet-5", "claude-haiku-4-5"),
         "azure": Example(f"azure:DEPLOYMENT@{_AZURE}", f"azure:OTHER-DEPLOYMENT@{_AZURE}"),
         "deepseek": _local("deepseek", "deepseek-reasoner", "deepseek-chat"),
         "gemini": _local("gemini", "gemini-2.5-pro", "gemini-2.5-flash-lite"),
@@ -81,6 +81,8 @@ def starter(provider: str) -> str:
     lines = [*_head(), ""]
     lines += _models(roles, each, {"strong": example.strong, "target": example.target})
     for section in known.values():
+        if section.name.endswith(".NAME"):  # there is no name yet
+            continue
         lines += ["", *_prose(section.meaning), f"{section.name}:"]
         lines += _all_documented(section.settings, "  ")
     lines += ["", *_all_documented(top.settings, "")]

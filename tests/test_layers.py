@@ -22,7 +22,7 @@ LAYERS = [
     {"parsing"},
     {"stages"},
     {"methods"},
-    {"yaml_file"},
+    {"prices", "yaml_file"},
     {"disk", "endpoints", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
     {"watch"},
     {"stdin"},

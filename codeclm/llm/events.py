@@ -21,7 +21,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request got its answer. ``source``: "endpoint" (paid), "cache", or "shared" (with an equal call)."""
+    """A request got its answer. ``source``: "endpoint" (paid), "cache", or "shared" (with an equal call).
+
+    ``item``, ``iteration`` and ``attempt`` are those of the request; ``key`` is the answer's name in the cache, equal
+    for equal requests, "" where there is no cache.
+    """
 
     model: str
     stage: str
@@ -29,6 +33,10 @@ class Answered:
     usage: Usage
     duration_s: float
     flags: tuple[str, ...] = ()
+    item: str = ""
+    iteration: int = 0
+    attempt: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from codeclm.simulator.structured import as_json
 from codeclm.simulator.use_cases import USE_CASES
 from codeclm.simulator.words import words
 
-__all__ = ["Answer", "UnknownModel", "World", "tokens_of"]
+__all__ = ["CHARS_PER_TOKEN", "Answer", "UnknownModel", "World", "tokens_of"]
 
 CHARS_PER_TOKEN = 4
 _CODING_SKILLS = frozenset(USE_CASES["code generation"].skills)

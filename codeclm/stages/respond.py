@@ -22,28 +22,31 @@ class Respondent:
     sampling: Sampling
     system_prompt: str | None = None
 
-    async def respond(self, instruction: str) -> Completion:
-        """The answer to ``instruction``."""
-        return await self._ask(instruction, 0, self.sampling.max_tokens)
+    async def respond(self, draft: Draft) -> Completion:
+        """The answer to the instruction of ``draft``."""
+        return await self._ask(draft, 0, self.sampling.max_tokens)
 
-    async def whole(self, instruction: str) -> Completion:
-        """The answer to ``instruction``; where it was cut off, a second one with more tokens if that is wanted."""
-        completion = await self.respond(instruction)
+    async def whole(self, draft: Draft) -> Completion:
+        """The answer; where it was cut off, a second one with more tokens if that is wanted."""
+        completion = await self.respond(draft)
         longer = self.sampling.longer_max_tokens
         if completion.finish_reason in CUT_OFF and longer is not None:
-            return await self._ask(instruction, 1, longer)
+            return await self._ask(draft, 1, longer)
         return completion
 
-    async def _ask(self, instruction: str, draw: int, max_tokens: int | None) -> Completion:
+    async def _ask(self, draft: Draft, draw: int, max_tokens: int | None) -> Completion:
         system = (Message("system", self.system_prompt),) if self.system_prompt else ()
         return await self.model.complete(
             ChatRequest(
-                messages=(*system, Message("user", instruction)),
+                messages=(*system, Message("user", draft.instruction)),
                 temperature=self.sampling.temperature,
                 max_tokens=max_tokens,
                 draw=draw,
                 stage="respond",
                 priority=self.sampling.priority,
+                item=draft.id,
+                iteration=draft.iteration,
+                attempt=draw,
             )
         )
 
@@ -61,14 +64,12 @@ class Respond:
 
     async def __call__(self, draft: Draft) -> Sequence[Comparison]:
         if self.target is None:
-            return [Comparison(draft, await self._strong(draft.instruction), None)]
-        strong, target = await both(
-            self._strong(draft.instruction), self.target.respond(draft.instruction)
-        )
+            return [Comparison(draft, await self._strong(draft), None)]
+        strong, target = await both(self._strong(draft), self.target.respond(draft))
         return [Comparison(draft, strong, target.text, target.finish_reason in CUT_OFF)]
 
-    async def _strong(self, instruction: str) -> str:
-        completion = await self.strong.whole(instruction)
+    async def _strong(self, draft: Draft) -> str:
+        completion = await self.strong.whole(draft)
         if completion.finish_reason in CUT_OFF:
             message = "the strong response was cut off at its token limit"
             raise ParseError(message, completion.text)
