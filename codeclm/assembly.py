@@ -10,6 +10,7 @@ from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
+from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import METHODS
 from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
@@ -24,6 +25,8 @@ __all__ = [
     "model_specs",
     "open_parties",
     "preflight",
+    "preflight_one",
+    "spec_of",
     "tally_of",
     "wanted_instructions",
 ]
@@ -39,7 +42,7 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
     for settings in (models.strong, models.target, models.judge):
         if settings is None:
             continue
-        spec = _spec(settings)
+        spec = spec_of(settings)
         numbers = allowance(spec)
         if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
             raise UsageError(
@@ -56,14 +59,18 @@ async def preflight(models: Models, settings: Settings) -> None:
     assert settings.models is not None
     seen: list[ModelSpec] = []
     for party in (settings.models.strong, settings.models.target, settings.models.judge):
-        if party is not None and _spec(party) not in seen:
-            seen.append(_spec(party))
-            temperature = party.temperature
-            await models.preflight(
-                seen[-1],
-                temperature=settings.method.temperature if temperature is None else temperature,
-                max_tokens=party.max_tokens or settings.method.max_tokens,
-            )
+        if party is not None and spec_of(party) not in seen:
+            seen.append(spec_of(party))
+            await preflight_one(models, party, settings.method)
+
+
+async def preflight_one(models: Models, party: ModelSettings, method: CodecLMOptions) -> None:
+    """One tiny call to the model of ``party``. Raises as ``preflight`` does."""
+    await models.preflight(
+        spec_of(party),
+        temperature=method.temperature if party.temperature is None else party.temperature,
+        max_tokens=party.max_tokens or method.max_tokens,
+    )
 
 
 def open_parties(opened: Models, store: Store, models: ModelsSettings) -> Parties:
@@ -129,7 +136,7 @@ def wanted_instructions(source: Source, tally: Tally | None, settings: Settings)
 
 def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
     return Party(
-        opened.open(_spec(settings), store),
+        opened.open(spec_of(settings), store),
         settings.max_in_flight,
         settings.temperature,
         settings.max_tokens,
@@ -137,5 +144,6 @@ def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
     )
 
 
-def _spec(settings: ModelSettings) -> ModelSpec:
+def spec_of(settings: ModelSettings) -> ModelSpec:
+    """What the models' layer is told of a model."""
     return ModelSpec(**settings.model_dump(exclude={"temperature", "max_tokens"}))

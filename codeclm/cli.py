@@ -12,6 +12,8 @@ import typer
 
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
+from codeclm.check_cli import EPILOG as CHECK_EPILOG
+from codeclm.check_cli import check
 from codeclm.console import (
     Progress,
     complain,
@@ -22,6 +24,8 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.init_cli import EPILOG as INIT_EPILOG
+from codeclm.init_cli import init
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
@@ -33,7 +37,6 @@ from codeclm.version import __version__
 __all__ = ["main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -93,6 +96,14 @@ def run(
         bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
     ] = False,
     progress: Progress = Progress.auto,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="For free, on simulated models, in OUTPUT-rehearsal."),
+    ] = False,
+    faults: Annotated[
+        str, typer.Option(help="Of the simulated models; codeclm simulate --faults list.")
+    ] = "",
+    latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "0",
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
 
@@ -117,7 +128,19 @@ def run(
     counted = settings.method.total is not None
     with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
         order = Order(source, settings, output, retry_failed)
+        if rehearse:
+            return _rehearse(order, faults, latency, progress)
+        if faults or latency != "0":
+            raise UsageError("--faults and --latency are for --rehearse; a run has real models")
         return run_loop(execute(order, view_for(progress)))
+
+
+def _rehearse(order: Order, faults: str, latency: str, progress: Progress) -> int:
+    # It loads the simulator, which no run needs.
+    from codeclm.rehearsal import Rehearsal, rehearse  # noqa: PLC0415
+
+    rehearsal = Rehearsal(faults, latency)
+    return run_loop(rehearse(order, rehearsal, view_for(progress), print_line))
 
 
 @app.command()
@@ -146,13 +169,15 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command(epilog=INIT_EPILOG)(init)
+app.command(epilog=CHECK_EPILOG)(check)
 
 
 def main() -> None:
     """Run the command line; leaves by SystemExit. Ctrl-C that comes after the work is too late to matter."""
     try:
         with interruptible():
-            code = app(standalone_mode=False)
+            code = app(standalone_mode=False, prog_name="codeclm")
     except typer.TyperException as error:
         complain(error.format_message())
         code = error.exit_code

@@ -21,7 +21,9 @@ __all__ = [
     "PriceSettings",
     "Settings",
     "difference",
+    "explained",
     "load_settings",
+    "settings_tree",
 ]
 
 MISSING_MODEL = (
@@ -48,7 +50,29 @@ class _Strict(BaseModel):
 
 
 class ModelSettings(_Strict):
-    """One model: what it is called, where its key is, what its endpoint allows, how it is sampled."""
+    """One model: what it is called, where its key is, what its endpoint allows, how it is sampled.
+
+    model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:my-model@http://127.0.0.1:8000/v1``.
+    api_key_env: the name of the environment variable that holds the key, never the key; not given, it is the
+        provider's own, which is sent to the provider's own host only.
+    requests_per_minute: a limit that you know of; what nobody states is found.
+    tokens_per_minute: a limit that you know of; tokens are estimated from what a stage's calls really took.
+    input_tokens_per_minute: a limit that you know of.
+    output_tokens_per_minute: a limit that you know of.
+    max_in_flight: calls at once, at the most.
+    adaptive: 16 calls at once at first, more while all are used, until the endpoint objects (429) or throughput stops
+        to rise, less when it objects; the same for the rate at which calls start. Off, always ``max_in_flight``.
+    patience_s: seconds that the endpoint may be out of service before the run stops.
+    temperature: that of each request; not given, the method's.
+    max_tokens: the most tokens of an answer; not given, the method's.
+    send_seed: send the draw number as ``seed``.
+    structured_output: ask for metadata, instructions, rubrics and scores as JSON by a schema; where a server ignores or
+        refuses that, its words are read as ever.
+    extra_body: further fields of each request, as ``{top_p: 0.95}``.
+    timeout_s: seconds for one attempt.
+    attempts: how often one call is tried that ends in server errors (3 more where the endpoint is overloaded, 3 at most
+        where an answer came that is of no use or none came in time). Rate limits and outages are no attempts.
+    """
 
     model: str = Field(min_length=1)
     api_key_env: Annotated[str | None, AfterValidator(_variable_name)] = None
@@ -69,7 +93,12 @@ class ModelSettings(_Strict):
 
 
 class ModelsSettings(_Strict):
-    """The three parties; ``judge`` is the strong model where none is given."""
+    """The three parties.
+
+    strong: writes the data, and responds.
+    target: the model that the data is for; it only responds.
+    judge: rates responses; not given, the strong model does.
+    """
 
     strong: ModelSettings
     target: ModelSettings
@@ -77,7 +106,12 @@ class ModelsSettings(_Strict):
 
 
 class PriceSettings(_Strict):
-    """Of one model: US dollars for a million tokens; ``cached_input`` is as ``input`` where it is not given."""
+    """What one model costs, in US dollars.
+
+    input: for a million tokens of input.
+    output: for a million tokens of output.
+    cached_input: for a million tokens of input that the provider read from its prompt cache; not given, as ``input``.
+    """
 
     input: float = Field(ge=0, le=1e6)
     output: float = Field(ge=0, le=1e6)
@@ -87,8 +121,10 @@ class PriceSettings(_Strict):
 class BudgetSettings(_Strict):
     """What a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
 
-    ``max_cost`` is in US dollars, ``max_calls`` counts attempts that were answered or may have been, ``max_tokens``
-    input and output together.
+    max_cost: US dollars.
+    max_calls: attempts that were answered or may have been.
+    max_tokens: input and output together.
+    max_hours: time, in all sessions.
     """
 
     max_cost: float | None = Field(None, ge=0, allow_inf_nan=False)
@@ -105,9 +141,15 @@ class BudgetSettings(_Strict):
 class Settings(_Strict):
     """Everything that says what a run makes and how.
 
-    ``seed`` is the run's seed: another one draws another dataset from the same seeds. ``units_in_flight`` is how many
-    units of work are under way at once; None derives it from the models' ``max_in_flight``. ``prices`` are by model's
-    name, over those in the package.
+    models: which models, and how they are called.
+    method: the numbers and switches of the method; the defaults are the paper's.
+    seed: the run's seed; another one draws another dataset from the same seeds.
+    prompts: a directory of prompts of your own.
+    cache: a directory of answers that runs share; not given, the one in the run's directory.
+    units_in_flight: units of work under way at once; not given, it follows from ``max_in_flight`` of the models.
+    prices: what models cost, by their names, over the table in the package:
+        ``{"openai:gpt-4.1": {input: 2, output: 8}}``.
+    budget: what a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
     """
 
     models: ModelsSettings | None = None
@@ -161,11 +203,19 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 
     Raises UsageError: one line that names the file, the setting and what is wrong with it.
     """
-    tree = _read(file) if file else {}
     where = str(file) if file else "settings"
-    merged = _merged(tree, flags)
+    merged = settings_tree(file, flags)
     _check_models(merged, where)
     return _validated(merged, where)
+
+
+def settings_tree(file: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``file`` says with ``flags`` over it, not checked; a part that is left empty is not there.
+
+    Raises UsageError where the file cannot be read.
+    """
+    tree = _read(file) if file else {}
+    return _merged({name: value for name, value in tree.items() if value is not None}, flags)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -220,10 +270,14 @@ def _explain(error: ValidationError) -> str:
     """The first problem, as one line."""
     problems = error.errors(include_url=False)
     misspelt = [one for one in problems if one["type"] in _UNKNOWN]
-    problem = (misspelt or problems)[0]
+    return explained((misspelt or problems)[0])
+
+
+def explained(problem: Mapping[str, Any]) -> str:
+    """One problem that the check of settings found, as a line that says where it is and what to do."""
     path = [str(part) for part in problem["loc"]]
     name = ".".join(path) or "settings"
-    if misspelt:
+    if problem["type"] in _UNKNOWN:
         known = _known_names(path[:-1])
         near = get_close_matches(path[-1], known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"

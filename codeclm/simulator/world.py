@@ -7,7 +7,7 @@ favours the response it is shown first by ``position_bias`` points and errs by `
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -69,7 +69,7 @@ class World:
 
     ``position_bias``: points that a judge adds to the response shown first. ``judge_noise``: standard
     deviation of each score, in points of 10. ``unreadable_share``: of the answers that somebody has to
-    read, how many are refusals or garbage (responses are never).
+    read, how many are refusals or garbage (responses are never). ``read`` tells what a prompt asks for.
 
     Raises UsageError for a share outside 0..1 or a negative noise.
     """
@@ -81,6 +81,7 @@ class World:
         position_bias: float = 0.8,
         judge_noise: float = 0.5,
         unreadable_share: float = 0.005,
+        read: Callable[[str], Request] = read_prompt,
     ) -> None:
         if not 0 <= unreadable_share <= 1:
             raise UsageError(f"unreadable_share must lie between 0 and 1, not {unreadable_share}")
@@ -90,6 +91,7 @@ class World:
         self.position_bias = position_bias
         self.judge_noise = judge_noise
         self.unreadable_share = unreadable_share
+        self._read = read
         self.weak_skills = WEAK_SKILLS
         self.strong_suits = STRONG_SUITS
         self._profiles = profiles(seed)
@@ -144,7 +146,7 @@ class World:
         draw = "" if seed is not None or temperature == 0 else self._draws.getrandbits(64)
         said = [part for message in messages for part in (message["role"], message["content"])]
         rng = seeded(self.seed, model, temperature == 0, seed, draw, *said)
-        request = read_prompt(_last_user_message(messages))
+        request = self._read(_last_user_message(messages))
         text, content = self._write(request, profile, rng)
         kind = type(request).__name__.lower()
         if schema is not None and content:

@@ -10,7 +10,7 @@ from codeclm.errors import UsageError
 from codeclm.stages import augment, decode, encode, improve, judge, rubrics
 from codeclm.stages.prompt import Template
 
-__all__ = ["load_templates"]
+__all__ = ["load_templates", "read_template"]
 
 
 def _default(name: str, text: str, requires: str, allows: str = "") -> Template:
@@ -40,14 +40,14 @@ def load_templates(directory: Path | None = None) -> Mapping[str, Template]:
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such directory of prompts")
     found = {path.stem: path for path in sorted(directory.glob("*.jinja"))}
-    for name, path in found.items():
-        if name not in _DEFAULTS:
-            near = get_close_matches(name, _DEFAULTS, 1) or [", ".join(_DEFAULTS)]
-            raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
-    return {**_DEFAULTS, **{name: _read(path) for name, path in found.items()}}
+    return {**_DEFAULTS, **{name: read_template(path) for name, path in found.items()}}
 
 
-def _read(path: Path) -> Template:
+def read_template(path: Path) -> Template:
+    """The prompt of a user's own in ``path``, tried once. Raises UsageError."""
+    if path.stem not in _DEFAULTS:
+        near = get_close_matches(path.stem, _DEFAULTS, 1) or [", ".join(_DEFAULTS)]
+        raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
     default = _DEFAULTS[path.stem]
     try:
         text = path.read_text("utf-8")
