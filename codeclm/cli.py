@@ -159,8 +159,9 @@ def demo(
     async def demonstrate() -> int:
         async with demo_server(latency) as server:
             order = demo_order(server.base_url, output, total)
-            code = await execute(order, view_for(progress), advice="run codeclm demo again")
-            if code in {0, 3}:
+            view = view_for(progress)
+            code = await execute(order, view, advice="run codeclm demo again")
+            if code in {0, 3} and not view.is_for_machines:
                 describe(order, print_line)
             return code
 

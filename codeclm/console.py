@@ -16,7 +16,7 @@ from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
 from codeclm.open_files import fitted, raise_limit
 from codeclm.printable import printable
-from codeclm.progress import NoView, PlainView, View
+from codeclm.progress import JsonView, NoView, PlainView, View
 from codeclm.run import Finished, Order, Stopper, run
 
 try:
@@ -43,10 +43,13 @@ MEND = UsageError.exit_code
 
 
 class Progress(StrEnum):
-    """How a run shows itself: ``auto`` is a live table on a terminal, else plain lines."""
+    """How a run shows itself: ``auto`` is the live picture on a terminal, else plain lines; ``rich`` is that picture
+    anywhere, ``json`` is JSON lines on standard output and nothing else there."""
 
     auto = "auto"
+    rich = "rich"
     plain = "plain"
+    json = "json"
     none = "none"
 
 
@@ -54,13 +57,17 @@ def view_for(progress: Progress) -> View:
     """The view that ``progress`` names."""
     if progress is Progress.none:
         return NoView()
-    if progress is Progress.plain or not _is_shown():
+    if progress is Progress.json:
+        return JsonView(print_line)
+    if progress is Progress.plain or (progress is Progress.auto and not _is_shown()):
         return PlainView(print_line)
-    # A run that nobody looks at need not load what draws the table.
+    # A run that nobody looks at need not load what draws the picture.
     from rich.console import Console  # noqa: PLC0415
 
-    from codeclm.live import choose_view  # noqa: PLC0415
+    from codeclm.live import LiveView, choose_view  # noqa: PLC0415
 
+    if progress is Progress.rich:
+        return LiveView(Console(force_terminal=True))
     return choose_view(Console())
 
 
@@ -104,8 +111,9 @@ async def execute(
         finally:
             if alarm is not None:
                 alarm.cancel()
-    for line in _last_words(finished, advice):
-        print_line(line)
+    if not view.is_for_machines:
+        for line in _last_words(finished, advice):
+            print_line(line)
     return finished.exit_code
 
 

@@ -23,6 +23,7 @@ class Ledger:
         self.session: Counter[str] = Counter()
         self.pauses: Counter[str] = Counter()
         self.errors: dict[str, Counter[str]] = {}  # by model: kinds of failed attempts
+        self.retries: Counter[str] = Counter()  # by model, of this session
         self.flags: Counter[str] = Counter()
         for row in earlier:
             counts = {name: int(row.get(name) or 0) for name in _COLUMNS}
@@ -35,6 +36,7 @@ class Ledger:
             case Retried(model, stage, error):
                 self._counts(model, stage)["retries"] += 1
                 self.session["retries"] += 1
+                self.retries[model] += 1
                 self.errors.setdefault(model, Counter())[error] += 1
             case CallFailed(model, stage, error):
                 self.errors.setdefault(model, Counter())[error] += 1

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from codeclm.assembly import make_job, open_parties, preflight
-from codeclm.endpoints import endpoint_rows
-from codeclm.engine.events import Observer, RunDrained
+from codeclm.endpoints import endpoint_rows, endpoints_now
+from codeclm.engine.events import Observer, RunDrained, StepFailed, StepPostponed
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
-from codeclm.llm.events import CacheTrouble, EndpointBack, EndpointDown, Listener
+from codeclm.llm.events import Answered, CacheTrouble, EndpointBack, EndpointDown, Listener
 from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore
 from codeclm.plan import Order, Plan, make_plan
-from codeclm.progress import View
+from codeclm.progress import RunBegan, RunEnded, View
 from codeclm.rundir import RunDirectory, read_json, read_settings
 from codeclm.session import Session
 from codeclm.sink import Sink
@@ -70,6 +70,7 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
     finished = _finished_before(order, plan)
     if finished is not None:
         view.say(f"{order.directory}: complete since an earlier run; nothing to do")
+        view.notice(_told(finished, {}, None))
         return finished
     for warning in plan.warnings:
         view.say(f"warning: {warning}")
@@ -104,9 +105,19 @@ async def _open(
                     view.say(f"warning: {oddity}")
                 desk = _Desk(plan, models, store, sink)
                 session = Session(
-                    plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
+                    plan,
+                    directory,
+                    sink,
+                    ledger,
+                    desk.job,
+                    earlier,
+                    lambda: endpoint_rows(models),
+                    lambda: endpoints_now(models, ledger.retries),
                 )
-                return _ended(session, await desk.work(session, view, stopper))
+                view.notice(_began(plan, directory, earlier))
+                finished = _ended(session, reason := await desk.work(session, view, stopper))
+                view.notice(_told(finished, ledger.session, reason))
+                return finished
 
 
 class _Desk:
@@ -122,8 +133,10 @@ class _Desk:
         """Work to the end; the reason where the run was stopped."""
 
         def observe(event: object) -> None:
-            if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
-                self._models.drain(event.reason)
+            if isinstance(event, RunDrained | StepFailed | StepPostponed):
+                view.notice(event)
+                if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
+                    self._models.drain(event.reason)
 
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
@@ -139,6 +152,9 @@ def _telling(view: View, ledger: Ledger) -> Listener:
 
     def on_event(event: object) -> None:
         ledger(event)
+        if type(event) is Answered:  # each call has one
+            return
+        view.notice(event)
         match event:
             case CacheTrouble(reason):
                 view.say(f"warning: {reason}; the run goes on, such answers would be paid again")
@@ -150,8 +166,35 @@ def _telling(view: View, ledger: Ledger) -> Listener:
     return on_event
 
 
+def _began(plan: Plan, directory: RunDirectory, earlier: Mapping[str, Any]) -> RunBegan:
+    models = plan.models
+    named = (models.strong, models.target, models.judge)
+    return RunBegan(
+        directory=directory.path,
+        settings_sha256=plan.hash(),
+        models=tuple(dict.fromkeys(one.model for one in named if one is not None)),
+        wanted=plan.wanted,
+        sessions=int(earlier.get("sessions") or 0) + 1,
+    )
+
+
+def _told(finished: Finished, calls: Mapping[str, int], reason: RunStopped | None) -> RunEnded:
+    summary = finished.summary
+    return RunEnded(
+        exit_code=finished.exit_code,
+        state=summary["state"],
+        reason=finished.reason,
+        error=type(reason).__name__ if reason is not None else "",
+        counts=summary["counts"],
+        calls=dict(calls),
+        cost=(summary.get("cost") or {}).get("paid"),
+        wall_time_s=summary["wall_time_s"],
+        dataset=finished.dataset,
+    )
+
+
 def _ended(session: Session, reason: RunStopped | None) -> Finished:
-    summary, dataset = session.end(complete=reason is None)
+    summary, dataset = session.end(complete=reason is None, reason=reason)
     if reason is not None:
         return Finished(reason.exit_code, summary, dataset, str(reason))
     return Finished(_exit_code(summary), summary, dataset)

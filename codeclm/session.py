@@ -15,7 +15,10 @@ from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
 from codeclm.plan import Plan
-from codeclm.progress import Snapshot, View
+from codeclm.progress import EndpointRow, Recent, Snapshot, View
+from codeclm.progress.machine import busy_s
+from codeclm.progress.record import progress_record
+from codeclm.progress.snapshot import accepted_by_iteration
 from codeclm.rundir import OUTCOMES, RunDirectory
 from codeclm.sink import Sink
 from codeclm.version import __version__
@@ -29,7 +32,10 @@ T = TypeVar("T")
 
 
 class Session:
-    """Goes on from ``earlier``, the summary of the sittings before. ``endpoints`` tells the state of each."""
+    """Goes on from ``earlier``, the summary of the sittings before.
+
+    ``endpoints`` tells the state of each for the summary, ``endpoints_now`` for who looks on.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class Session:
         job: Job,
         earlier: Mapping[str, Any],
         endpoints: Callable[[], Sequence[Mapping[str, Any]]],
+        endpoints_now: Callable[[], tuple[EndpointRow, ...]] = tuple,
     ) -> None:
         self._plan = plan
         self._directory = directory
@@ -48,6 +55,7 @@ class Session:
         self._job = job
         self._earlier = earlier
         self._endpoints = endpoints
+        self._endpoints_now = endpoints_now
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
@@ -83,9 +91,13 @@ class Session:
             return reason
         return None
 
-    def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
-        """Close the books: the summary, and the dataset if the run is complete."""
+    def end(
+        self, *, complete: bool, reason: RunStopped | None = None
+    ) -> tuple[Mapping[str, Any], Path | None]:
+        """Close the books: the summary, with the ``reason`` of an early end, and the dataset if the run is complete."""
         summary = self._summary("complete" if complete else "stopped")
+        if reason is not None:
+            summary |= {"reason": str(reason), "exit_code": reason.exit_code}
         if not complete:
             with suppress(RunStopped):  # why the run stopped matters more
                 self._sink.sync()
@@ -98,9 +110,12 @@ class Session:
 
     async def _keep_safe(self, running: Run) -> None:
         """Have the disk hold what was written, at once and then every second."""
+        recent = Recent(self._snapshot(running))
         try:
             while True:
-                await asyncio.to_thread(self._save, self._summary("running"))
+                recent.add(self._snapshot(running))
+                summary = self._summary("running") | {"progress": progress_record(recent)}
+                await asyncio.to_thread(self._save, summary)
                 await asyncio.sleep(SYNC_INTERVAL_S)
         except RunStopped as reason:
             running.drain(reason)
@@ -113,16 +128,22 @@ class Session:
 
     async def _keep_shown(self, running: Run, view: View) -> None:
         while True:
-            view.show(
-                Snapshot(
-                    wanted=self._wanted,
-                    elapsed_s=time.monotonic() - self._started_s,
-                    outcomes=self._sink.counts(),
-                    calls=self._ledger.session,
-                    pipeline=running.statistics(),
-                )
-            )
+            view.show(self._snapshot(running))
             await asyncio.sleep(view.interval_s)
+
+    def _snapshot(self, running: Run) -> Snapshot:
+        return Snapshot(
+            wanted=self._wanted,
+            elapsed_s=time.monotonic() - self._started_s,
+            outcomes=self._sink.counts(),
+            calls=dict(self._ledger.session),
+            pipeline=running.statistics(),
+            endpoints=self._endpoints_now(),
+            accepted=accepted_by_iteration(self._sink.tally),
+            usage=self._ledger.rows(),
+            cpu_s=busy_s(),
+            cost=None,  # until prices are known
+        )
 
     def _summary(self, state: str) -> dict[str, Any]:
         made, outcomes = dict(self._job.counts()), self._sink.counts()

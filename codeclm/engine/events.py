@@ -84,11 +84,16 @@ class StageStatistics:
 
 @dataclass(frozen=True, slots=True)
 class PipelineStatistics:
-    """A pipeline at one moment. ``inside`` counts records that have entered and are no outcome yet."""
+    """A pipeline at one moment. ``inside`` counts records that have entered and are no outcome yet.
+
+    Items of the source enter with one of so many ``tickets``; ``is_all_in``: the source is at its end.
+    """
 
     stages: tuple[StageStatistics, ...]
     admitted: int
+    tickets: int
     tickets_in_use: int
+    is_all_in: bool
     inside: int
     inside_peak: int
 

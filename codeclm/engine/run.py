@@ -57,7 +57,7 @@ class Run:
         self._salvaging = False
         self._tickets_in_use = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exhausted = False
+        self._is_all_in = self._exhausted = False
         self._stopped: RunStopped | None = None
         self._admitted = self._inside = self._inside_peak = 0
 
@@ -88,7 +88,9 @@ class Run:
         return PipelineStatistics(
             stages=tuple(lane.statistics() for lane in self._lanes),
             admitted=self._admitted,
+            tickets=self._all_tickets,
             tickets_in_use=self._tickets_in_use,
+            is_all_in=self._is_all_in,
             inside=self._inside,
             inside_peak=self._inside_peak,
         )
@@ -122,6 +124,7 @@ class Run:
                 if self._observers:
                     self._tell(ItemAdmitted(item))
                 await self._send(-1, item, ticket)
+        self._is_all_in = True
         await self._salvage()
         self._exhausted = True
         self._end_if_done()

@@ -19,6 +19,7 @@ class Waiter:
     turn: Future[int]
     priority: int
     tokens: Tokens
+    stage: str = ""
 
 
 class Line:
