@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from codeclm import explain_cli, report_cli, view_cli
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
 from codeclm.console import (
@@ -146,6 +147,9 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command(epilog=report_cli.EPILOG)(report_cli.report)
+app.command(epilog=view_cli.EPILOG)(view_cli.view)
+app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
 
 
 def main() -> None:
