@@ -15,8 +15,8 @@ from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.plan import Order, make_plan, templates_of
-from codeclm.pricing import prices_of
 from codeclm.prices import how_to_give
+from codeclm.pricing import prices_of
 from codeclm.rundir import read_settings
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import MISSING_MODEL, ModelSettings, ModelsSettings, Settings, settings_tree

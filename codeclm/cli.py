@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from codeclm import explain_cli, report_cli, view_cli
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
 from codeclm.check_cli import EPILOG as CHECK_EPILOG
@@ -172,6 +173,9 @@ app.command()(bench)
 app.command()(simulate)
 app.command(epilog=INIT_EPILOG)(init)
 app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=report_cli.EPILOG)(report_cli.report)
+app.command(epilog=view_cli.EPILOG)(view_cli.view)
+app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
 
 
 def main() -> None:

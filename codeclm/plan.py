@@ -87,6 +87,7 @@ class Plan:
             "retries": self.retries,
             "input": {
                 "source": str(getattr(self.source, "path", "a list")),
+                "field": getattr(self.source, "field", None),
                 "items": self.tally and self.tally.items,
                 "bad_lines": self.bad_lines,
             },
