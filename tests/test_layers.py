@@ -27,6 +27,7 @@ LAYERS = [
     {"watch"},
     {"stdin"},
     {"sources"},
+    {"pilot"},
     {"archive", "sink", "assembly", "endpoints", "watch"},
     {"open_files", "plan", "reference", "settings_problems"},
     {"checkup", "starter"},
