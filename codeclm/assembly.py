@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from codeclm.errors import UsageError
 from codeclm.llm.cache import Store
@@ -12,6 +13,8 @@ from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import METHODS
+from codeclm.pilot import Pilot, chosen, only_first_units
+from codeclm.prices import Price, Prices
 from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
 from codeclm.sources import Source
@@ -26,6 +29,7 @@ __all__ = [
     "open_parties",
     "preflight",
     "preflight_one",
+    "prices_of",
     "spec_of",
     "tally_of",
     "wanted_instructions",
@@ -88,20 +92,29 @@ def make_job(
     templates: Mapping[str, Template],
     done: Callable[[str], bool] = lambda _: False,
     book: UnitBook | None = None,
+    pilot: Pilot | None = None,
 ) -> Job:
     """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
-    return METHODS["codeclm"](
-        source,
+    entries, size = tally.items if tally else 0, augment_to(source, tally, settings)
+    numbers = pilot.numbers(entries) if pilot else frozenset()
+    if pilot:  # the entries that will be mixed count in the sizes of units, and are not made yet
+        entries, size = max(entries, size), 0
+    job = METHODS["codeclm"](
+        chosen(source, numbers) if pilot else source,
         parties,
         settings.method,
         templates,
-        entries=tally.items if tally else 0,
-        augment_to=augment_to(source, tally, settings),
+        entries=entries,
+        augment_to=size,
         run_seed=settings.seed,
         units_in_flight=settings.units_in_flight,
         done=done,
         book=book,
     )
+    if pilot is None:
+        return job
+    all_draws = settings.method.per_entry is not None
+    return replace(job, source=only_first_units(job.source, all_draws=all_draws))
 
 
 def tally_of(source: Source, settings: Settings) -> Tally | None:
@@ -114,6 +127,16 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
     if settings.method.total is not None:
         raise UsageError("a stream has no known length; give per_entry instead of total")
     return None
+
+
+def prices_of(settings: Settings) -> Prices:
+    """What models cost: the user's prices over those of the package."""
+    return Prices(
+        {
+            model: Price(one.input, one.output, one.cached_input)
+            for model, one in settings.prices.items()
+        }
+    )
 
 
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:

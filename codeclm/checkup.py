@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
-from codeclm.assembly import augment_to, model_specs, preflight_one, spec_of, wanted_instructions
+from codeclm.assembly import (
+    augment_to,
+    model_specs,
+    preflight_one,
+    prices_of,
+    spec_of,
+    wanted_instructions,
+)
 from codeclm.errors import CodecLMError, UsageError
 from codeclm.llm.credentials import endpoint_and_key
 from codeclm.llm.events import Answered
@@ -16,7 +23,6 @@ from codeclm.llm.providers import Models
 from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.plan import Order, make_plan, templates_of
 from codeclm.prices import how_to_give
-from codeclm.pricing import prices_of
 from codeclm.rundir import read_settings
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import MISSING_MODEL, ModelSettings, ModelsSettings, Settings, settings_tree

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from codeclm.ledger import Ledger
 from codeclm.llm.events import Answered, CacheTrouble, EndpointBack, EndpointDown, Listener
 from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore
+from codeclm.pilot import Pilot, PilotLog
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import RunBegan, RunEnded, View
 from codeclm.rundir import RunDirectory, read_json, read_settings
@@ -23,7 +24,9 @@ from codeclm.session import Session
 from codeclm.sink import Sink
 from codeclm.watch import FailureWatch
 
-__all__ = ["Finished", "Order", "Stopper", "run"]
+__all__ = ["PILOT_OVER", "Finished", "Order", "Stopper", "run"]
+
+PILOT_OVER = "the pilot is over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class Stopper:
             self._stop(self._reason)
 
 
-async def run(order: Order, view: View, stopper: Stopper) -> Finished:
-    """Run ``order`` to its end, or until it is stopped.
+async def run(order: Order, view: View, stopper: Stopper, pilot: Pilot | None = None) -> Finished:
+    """Run ``order`` to its end, or until it is stopped; with ``pilot`` only that part of it, which is then logged.
 
     Raises UsageError, with nothing written or lost, for what must be mended first.
     """
@@ -81,16 +84,22 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
                 plan = plan.after(stored)
             except UsageError as error:
                 raise UsageError(f"{directory.path}: {error}") from None
-        return await _open(order, plan, directory, view, stopper)
+        return await _open(order, plan, directory, view, stopper, pilot)
 
 
 async def _open(
-    order: Order, plan: Plan, directory: RunDirectory, view: View, stopper: Stopper
+    order: Order,
+    plan: Plan,
+    directory: RunDirectory,
+    view: View,
+    stopper: Stopper,
+    pilot: Pilot | None,
 ) -> Finished:
     """See that the models answer, before anything is written; then work with them."""
     earlier = directory.summary() or {}
     ledger = Ledger(earlier.get("calls", ()))
-    on_event = _telling(view, ledger)
+    log = PilotLog(directory.path) if pilot else None
+    on_event = _telling(view, ledger, log)
     async with Models(on_event=on_event, environ=order.environ) as models:
         await preflight(models, plan.to_run)
         if order.retry_failed and directory.has_failures():
@@ -100,10 +109,10 @@ async def _open(
         cache = plan.settings.cache or directory.path / "cache"
         async with AnswerStore(cache, on_event=on_event) as store:
             directory.write_settings(plan.record())
-            with closing(Sink(directory.path)) as sink:
+            with closing(Sink(directory.path)) as sink, log or nullcontext():
                 for oddity in sink.oddities():
                     view.say(f"warning: {oddity}")
-                desk = _Desk(plan, models, store, sink)
+                desk = _Desk(plan, models, store, sink, pilot)
                 session = Session(
                     plan,
                     directory,
@@ -115,7 +124,8 @@ async def _open(
                     lambda: endpoints_now(models, ledger.retries),
                 )
                 view.notice(_began(plan, directory, earlier))
-                finished = _ended(session, reason := await desk.work(session, view, stopper))
+                reason = await desk.work(session, view, stopper)
+                finished = _ended(session, reason or (RunStopped(PILOT_OVER) if pilot else None))
                 view.notice(_told(finished, ledger.session, reason))
                 return finished
 
@@ -123,11 +133,20 @@ async def _open(
 class _Desk:
     """The pipeline of a run, and who looks on while it works."""
 
-    def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        models: Models,
+        store: AnswerStore,
+        sink: Sink,
+        pilot: Pilot | None = None,
+    ) -> None:
         self._models = models
         parties = open_parties(models, store, plan.models)
         known = sink.__contains__, sink.units
-        self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
+        self.job = make_job(
+            plan.source, plan.tally, plan.to_run, parties, plan.templates, *known, pilot
+        )
 
     async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
         """Work to the end; the reason where the run was stopped."""
@@ -147,11 +166,13 @@ class _Desk:
             return await session.consume(running, view)
 
 
-def _telling(view: View, ledger: Ledger) -> Listener:
+def _telling(view: View, ledger: Ledger, log: Listener | None) -> Listener:
     """Takes what the LLM layers tell down, and tells the person at once what matters."""
 
     def on_event(event: object) -> None:
         ledger(event)
+        if log is not None:
+            log(event)
         if type(event) is Answered:  # each call has one
             return
         view.notice(event)

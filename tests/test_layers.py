@@ -29,6 +29,7 @@ LAYERS = [
     {"watch"},
     {"stdin"},
     {"sources"},
+    {"pilot"},
     {"archive", "sink", "assembly", "endpoints", "watch"},
     {"open_files", "plan", "reference", "settings_problems"},
     {"checkup", "starter"},
