@@ -22,6 +22,8 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
+from codeclm.rethreshold_cli import rethreshold
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
@@ -146,6 +148,7 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
 
 
 def main() -> None:
