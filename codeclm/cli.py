@@ -22,6 +22,8 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
+from codeclm.export_cli import export
 from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
 from codeclm.rethreshold_cli import rethreshold
 from codeclm.run import Order
@@ -148,6 +150,7 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
 
 
