@@ -25,8 +25,12 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
+from codeclm.export_cli import export
 from codeclm.init_cli import EPILOG as INIT_EPILOG
 from codeclm.init_cli import init
+from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
+from codeclm.rethreshold_cli import rethreshold
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
@@ -176,6 +180,8 @@ app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=report_cli.EPILOG)(report_cli.report)
 app.command(epilog=view_cli.EPILOG)(view_cli.view)
 app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from codeclm.errors import UsageError
 
-__all__ = ["read_yaml"]
+__all__ = ["read_yaml", "yaml_text"]
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -45,3 +45,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
     if not isinstance(tree, dict):
         raise UsageError(f"{file}: not a mapping of settings (models:, method:, ...)")
     return tree
+
+
+def yaml_text(tree: dict[str, Any]) -> str:
+    """``tree`` as YAML, in ASCII: whatever its texts hold is quoted, and nothing in them ends a document."""
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=False, width=1_000_000)
