@@ -121,17 +121,26 @@ class _Desk:
     async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
         """Work to the end; the reason where the run was stopped."""
 
-        def observe(event: object) -> None:
-            if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
-                self._models.drain(event.reason)
-
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
 
-        observers: list[Observer] = [observe, FailureWatch(stop)]
+        observers: list[Observer] = [_Drain(self._models), FailureWatch(stop)]
         async with self.job.pipeline.open(self.job.source, observers) as running:
             stopper.attach(running.drain)
             return await session.consume(running, view)
+
+
+class _Drain:
+    """An observer: once the run is drained, what waits for a limit need not wait any more."""
+
+    wants = (RunDrained,)
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    def __call__(self, event: object) -> None:
+        if isinstance(event, RunDrained):
+            self._models.drain(event.reason)
 
 
 def _telling(view: View, ledger: Ledger) -> Listener:
