@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codeclm.llm.chat import ChatRequest, Usage
 
-__all__ = ["Estimates", "TokenBucket", "TokenLimits", "Tokens"]
+__all__ = ["NO_TOKENS", "Estimates", "TokenBucket", "TokenLimits", "Tokens"]
 
 CHARACTERS_PER_TOKEN = 4.0
 UNKNOWN_OUTPUT_TOKENS = 512
@@ -21,6 +21,9 @@ class Tokens:
 
     input: int = 0
     output: int = 0
+
+
+NO_TOKENS = Tokens()
 
 
 class Estimates:
