@@ -151,19 +151,28 @@ class _Desk:
     async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
         """Work to the end; the reason where the run was stopped."""
 
-        def observe(event: object) -> None:
-            if isinstance(event, RunDrained | StepFailed | StepPostponed):
-                view.notice(event)
-                if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
-                    self._models.drain(event.reason)
-
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
 
-        observers: list[Observer] = [observe, FailureWatch(stop)]
+        observers: list[Observer] = [_Watch(self._models, view), FailureWatch(stop)]
         async with self.job.pipeline.open(self.job.source, observers) as running:
             stopper.attach(running.drain)
             return await session.consume(running, view)
+
+
+class _Watch:
+    """An observer: what fails is told to the view; once the run is drained, what waits for a limit need not wait."""
+
+    wants = (RunDrained, StepFailed, StepPostponed)
+
+    def __init__(self, models: Models, view: View) -> None:
+        self._models = models
+        self._view = view
+
+    def __call__(self, event: object) -> None:
+        self._view.notice(event)
+        if isinstance(event, RunDrained):
+            self._models.drain(event.reason)
 
 
 def _telling(view: View, ledger: Ledger, log: Listener | None) -> Listener:

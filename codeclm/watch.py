@@ -29,6 +29,8 @@ CAPACITY = (RateLimited, OutOfService, Overloaded, ModelLoading, ServerError, Co
 class FailureWatch:
     """An observer that calls ``stop`` once where more than half of the last 200 items to end have failed."""
 
+    wants = (StepFinished, StepFailed, StepPostponed)
+
     def __init__(self, stop: Callable[[RunStopped], None]) -> None:
         self._stop = stop
         self._latest: deque[bool] = deque(maxlen=WINDOW)

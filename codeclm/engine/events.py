@@ -17,6 +17,7 @@ __all__ = [
     "StepFinished",
     "StepPostponed",
     "StepStarted",
+    "wants",
 ]
 
 
@@ -99,3 +100,10 @@ class PipelineStatistics:
 
 
 Observer = Callable[[object], None]
+"""Is told every fact, or only those of the types in its attribute ``wants``: what nobody wants is not even made."""
+
+
+def wants(observer: Observer, kind: type) -> bool:
+    """Whether ``observer`` is to be told facts of this type."""
+    named: tuple[type, ...] | None = getattr(observer, "wants", None)
+    return named is None or kind in named

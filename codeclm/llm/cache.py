@@ -104,7 +104,7 @@ class CachedModel:
         self._model = model
         self._on_event = on_event
         self._clock = clock
-        self._followers: dict[str, deque[Future[Outcome]]] = {}
+        self._followers: dict[str, deque[Future[Outcome]] | None] = {}  # None: nobody as yet
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer ``request``; raises what ``inner`` raises."""
@@ -117,7 +117,7 @@ class CachedModel:
             if outcome is not None:
                 raise outcome
         else:
-            self._followers[key] = deque()
+            self._followers[key] = None
         try:
             stored = await self._store.get(key)
             completion = None if stored is None else decode(stored)
@@ -139,7 +139,10 @@ class CachedModel:
     async def _follow(self, key: str) -> Outcome:
         """What the call under way brings; None where it was cancelled and this one is to lead."""
         turn: Future[Outcome] = get_running_loop().create_future()
-        self._followers[key].append(turn)
+        followers = self._followers[key]
+        if followers is None:
+            followers = self._followers[key] = deque()
+        followers.append(turn)
         try:
             return await turn
         except CancelledError:
@@ -157,7 +160,7 @@ class CachedModel:
         del self._followers[key]
 
     def _settle(self, key: str, outcome: Completion | Exception) -> None:
-        for turn in self._followers.pop(key):
+        for turn in self._followers.pop(key) or ():
             if not turn.done():
                 turn.set_result(outcome)
 

@@ -20,12 +20,11 @@ from codeclm.llm.held_up import Cause, HeldUp
 from codeclm.llm.hidden_rate import HiddenRate
 from codeclm.llm.line import Line, Waiter
 from codeclm.llm.pace import FULL_WINDOW_WAIT_S, WINDOW_S, RequestRate, Window
-from codeclm.llm.tokens import TokenLimits, Tokens
+from codeclm.llm.tokens import NO_TOKENS, TokenLimits, Tokens
 
 __all__ = ["Allowance", "Gate", "LimitStatistics", "Limits", "request_window"]
 
 SHORTEST_WAIT_S = 0.001  # the resolution of timers
-NO_TOKENS = Tokens()
 
 
 class Gate:

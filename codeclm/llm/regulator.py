@@ -30,7 +30,7 @@ from codeclm.llm.limits import Allowance, Gate, Limits, LimitStatistics
 from codeclm.llm.pace import Window
 from codeclm.llm.pauses import Pauses
 from codeclm.llm.preflight import STAGE
-from codeclm.llm.tokens import Estimates, Tokens
+from codeclm.llm.tokens import NO_TOKENS, Estimates, Tokens
 
 __all__ = ["EndpointStatistics", "Regulator"]
 
@@ -120,7 +120,7 @@ class Regulator:
 
     def expected(self, request: ChatRequest) -> Tokens:
         """What ``request`` will probably use; nothing where tokens are not limited."""
-        return self._estimates.expected(request) if self.limits.counts_tokens else Tokens()
+        return self._estimates.expected(request) if self.limits.counts_tokens else NO_TOKENS
 
     def answered(
         self, request: ChatRequest, completion: Completion, started_s: float, expected: Tokens

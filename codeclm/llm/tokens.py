@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from codeclm.llm.chat import ChatRequest, Usage
 from codeclm.llm.held_up import Cause
 
-__all__ = ["Estimates", "TokenBucket", "TokenLimits", "Tokens"]
+__all__ = ["NO_TOKENS", "Estimates", "TokenBucket", "TokenLimits", "Tokens"]
 
 CHARACTERS_PER_TOKEN = 4.0
 UNKNOWN_OUTPUT_TOKENS = 512
@@ -22,6 +22,9 @@ class Tokens:
 
     input: int = 0
     output: int = 0
+
+
+NO_TOKENS = Tokens()
 
 
 class Estimates:
