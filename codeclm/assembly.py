@@ -11,6 +11,7 @@ from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.table import METHODS
+from codeclm.prices import Price, Prices
 from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
 from codeclm.sources import Source
@@ -24,6 +25,7 @@ __all__ = [
     "model_specs",
     "open_parties",
     "preflight",
+    "prices_of",
     "tally_of",
     "wanted_instructions",
 ]
@@ -107,6 +109,16 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
     if settings.method.total is not None:
         raise UsageError("a stream has no known length; give per_entry instead of total")
     return None
+
+
+def prices_of(settings: Settings) -> Prices:
+    """What models cost: the user's prices over those of the package."""
+    return Prices(
+        {
+            model: Price(one.input, one.output, one.cached_input)
+            for model, one in settings.prices.items()
+        }
+    )
 
 
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import make_job, open_parties, preflight
+from codeclm.assembly import make_job, open_parties, preflight, prices_of
 from codeclm.endpoints import endpoint_rows
 from codeclm.engine.events import Observer, RunDrained
 from codeclm.errors import RunStopped, UsageError
@@ -18,6 +18,7 @@ from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import View
+from codeclm.receipts import Receipts
 from codeclm.rundir import RunDirectory, read_json, read_settings
 from codeclm.session import Session
 from codeclm.sink import Sink
@@ -88,8 +89,8 @@ async def _open(
 ) -> Finished:
     """See that the models answer, before anything is written; then work with them."""
     earlier = directory.summary() or {}
-    ledger = Ledger(earlier.get("calls", ()))
-    on_event = _telling(view, ledger)
+    ledger, receipts = Ledger(earlier.get("calls", ()), prices_of(plan.settings)), Receipts()
+    on_event = _telling(view, ledger, receipts)
     async with Models(on_event=on_event, environ=order.environ) as models:
         await preflight(models, plan.to_run)
         if order.retry_failed and directory.has_failures():
@@ -99,10 +100,10 @@ async def _open(
         cache = plan.settings.cache or directory.path / "cache"
         async with AnswerStore(cache, on_event=on_event) as store:
             directory.write_settings(plan.record())
-            with closing(Sink(directory.path)) as sink:
+            with closing(Sink(directory.path, calls=receipts.columns)) as sink:
                 for oddity in sink.oddities():
                     view.say(f"warning: {oddity}")
-                desk = _Desk(plan, models, store, sink)
+                desk = _Desk(plan, models, store, sink, receipts)
                 session = Session(
                     plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
                 )
@@ -112,8 +113,11 @@ async def _open(
 class _Desk:
     """The pipeline of a run, and who looks on while it works."""
 
-    def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
+    def __init__(
+        self, plan: Plan, models: Models, store: AnswerStore, sink: Sink, receipts: Receipts
+    ) -> None:
         self._models = models
+        self._receipts = receipts
         parties = open_parties(models, store, plan.models)
         known = sink.__contains__, sink.units
         self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
@@ -128,17 +132,18 @@ class _Desk:
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
 
-        observers: list[Observer] = [observe, FailureWatch(stop)]
+        observers: list[Observer] = [observe, FailureWatch(stop), self._receipts]
         async with self.job.pipeline.open(self.job.source, observers) as running:
             stopper.attach(running.drain)
             return await session.consume(running, view)
 
 
-def _telling(view: View, ledger: Ledger) -> Listener:
+def _telling(view: View, ledger: Ledger, receipts: Receipts) -> Listener:
     """Takes what the LLM layers tell down, and tells the person at once what matters."""
 
     def on_event(event: object) -> None:
         ledger(event)
+        receipts(event)
         match event:
             case CacheTrouble(reason):
                 view.say(f"warning: {reason}; the run goes on, such answers would be paid again")
