@@ -27,6 +27,8 @@ from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
 from codeclm.simulate import simulate
 from codeclm.sources import Source
+from codeclm.status_cli import EPILOG as STATUS_EPILOG
+from codeclm.status_cli import status
 from codeclm.stdin import SeedStream, spooled_stdin
 from codeclm.version import __version__
 
@@ -45,6 +47,32 @@ app = typer.Typer(
 app.add_typer(cache_commands, name="cache")
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
+
+ProgressFlag = Annotated[
+    Progress,
+    typer.Option(
+        help="auto: a live picture on a terminal, else plain lines; json: JSON lines on stdout."
+    ),
+]
+LogFileFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        metavar="FILE",
+        help="Append what happens: retries, pauses, outages, failures; no prompts, no answers.",
+        show_default=False,
+    ),
+]
+MetricsFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=1,
+        max=65535,
+        help="Serve metrics to Prometheus at 127.0.0.1 (codeclm[metrics]).",
+        show_default=False,
+    ),
+]
 
 
 def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
@@ -92,7 +120,9 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
     ] = False,
-    progress: Progress = Progress.auto,
+    progress: ProgressFlag = Progress.auto,
+    log_file: LogFileFlag = None,
+    metrics_port: MetricsFlag = None,
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
 
@@ -117,7 +147,8 @@ def run(
     counted = settings.method.total is not None
     with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
         order = Order(source, settings, output, retry_failed)
-        return run_loop(execute(order, view_for(progress)))
+        view = view_for(progress, log_file, metrics_port)
+        return run_loop(execute(order, view))
 
 
 @app.command()
@@ -127,7 +158,9 @@ def demo(
     ] = None,
     total: Annotated[int, typer.Option(help="Instructions to make.")] = 300,
     latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "20ms",
-    progress: Progress = Progress.auto,
+    progress: ProgressFlag = Progress.auto,
+    log_file: LogFileFlag = None,
+    metrics_port: MetricsFlag = None,
 ) -> int:
     """Run the whole method on simulated models: no key, no cost, over real HTTP on loopback."""
     # It loads the simulator, which no run needs.
@@ -136,7 +169,7 @@ def demo(
     async def demonstrate() -> int:
         async with demo_server(latency) as server:
             order = demo_order(server.base_url, output, total)
-            view = view_for(progress)
+            view = view_for(progress, log_file, metrics_port)
             code = await execute(order, view, advice="run codeclm demo again")
             if code in {0, 3} and not view.is_for_machines:
                 describe(order, print_line)
@@ -147,6 +180,7 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command(epilog=STATUS_EPILOG)(status)
 
 
 def main() -> None:

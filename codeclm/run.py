@@ -141,7 +141,7 @@ class _Desk:
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
 
-        observers: list[Observer] = [observe, FailureWatch(stop)]
+        observers: list[Observer] = [observe, FailureWatch(stop), session.rounds]
         async with self.job.pipeline.open(self.job.source, observers) as running:
             stopper.attach(running.drain)
             return await session.consume(running, view)

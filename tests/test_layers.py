@@ -28,13 +28,15 @@ LAYERS = [
     {"stdin"},
     {"sources"},
     {"archive", "sink", "assembly", "endpoints", "watch"},
+    {"status"},
+    {"status_words"},
     {"open_files", "plan"},
     {"session", "synthesis"},
     {"run"},
     {"live"},
     {"console", "demo", "public", "simulate"},
     {"bench"},
-    {"bench_cli", "cache_cli"},
+    {"bench_cli", "cache_cli", "status_cli"},
     {"cli", "__init__"},
     {"__main__"},
 ]
@@ -47,10 +49,11 @@ THIRD_PARTY = {
     "diskcache": {"llm"},
     "jinja2": {"bench/page.py", "stages/prompt.py"},
     "orjson": {"llm", "simulator", "lines.py"},
+    "prometheus_client": {"progress/metrics.py"},
     "pydantic": {"settings.py"},
     "pygal": {"bench/chart.py"},
     "rich": {"bench/table.py", "console.py", "live.py"},
-    "typer": {"bench_cli.py", "cache_cli.py", "cli.py", "simulate.py"},
+    "typer": {"bench_cli.py", "cache_cli.py", "cli.py", "simulate.py", "status_cli.py"},
     "uvloop": {"console.py"},
     "yaml": {"yaml_file.py"},
 }
@@ -134,7 +137,15 @@ def test_a_run_loads_only_what_it_needs() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", look], capture_output=True, text=True, check=True
     ).stdout.split()
-    needless = ("aiohttp.web", "codeclm.bench", "codeclm.demo", "codeclm.simulator", "rich", "yaml")
+    needless = (
+        "aiohttp.web",
+        "codeclm.bench",
+        "codeclm.demo",
+        "codeclm.simulator",
+        "prometheus_client",
+        "rich",
+        "yaml",
+    )
     assert [
         name for name in loaded if f"{name}.".startswith(tuple(f"{one}." for one in needless))
     ] == []
