@@ -29,6 +29,7 @@ from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
 from codeclm.export_cli import export
 from codeclm.init_cli import EPILOG as INIT_EPILOG
 from codeclm.init_cli import init
+from codeclm.progress import View
 from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
 from codeclm.rethreshold_cli import rethreshold
 from codeclm.run import Order
@@ -36,6 +37,8 @@ from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
 from codeclm.simulate import simulate
 from codeclm.sources import Source
+from codeclm.status_cli import EPILOG as STATUS_EPILOG
+from codeclm.status_cli import status
 from codeclm.stdin import SeedStream, spooled_stdin
 from codeclm.version import __version__
 
@@ -53,6 +56,32 @@ app = typer.Typer(
 app.add_typer(cache_commands, name="cache")
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
+
+ProgressFlag = Annotated[
+    Progress,
+    typer.Option(
+        help="auto: a live picture on a terminal, else plain lines; json: JSON lines on stdout."
+    ),
+]
+LogFileFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        metavar="FILE",
+        help="Append what happens: retries, pauses, outages, failures; no prompts, no answers.",
+        show_default=False,
+    ),
+]
+MetricsFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=1,
+        max=65535,
+        help="Serve metrics to Prometheus at 127.0.0.1 (codeclm[metrics]).",
+        show_default=False,
+    ),
+]
 
 
 def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
@@ -100,7 +129,6 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
     ] = False,
-    progress: Progress = Progress.auto,
     rehearse: Annotated[
         bool,
         typer.Option("--rehearse", help="For free, on simulated models, in OUTPUT-rehearsal."),
@@ -109,6 +137,9 @@ def run(
         str, typer.Option(help="Of the simulated models; codeclm simulate --faults list.")
     ] = "",
     latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "0",
+    progress: ProgressFlag = Progress.auto,
+    log_file: LogFileFlag = None,
+    metrics_port: MetricsFlag = None,
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
 
@@ -133,19 +164,20 @@ def run(
     counted = settings.method.total is not None
     with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
         order = Order(source, settings, output, retry_failed)
+        view = view_for(progress, log_file, metrics_port)
         if rehearse:
-            return _rehearse(order, faults, latency, progress)
+            return _rehearse(order, faults, latency, view)
         if faults or latency != "0":
             raise UsageError("--faults and --latency are for --rehearse; a run has real models")
-        return run_loop(execute(order, view_for(progress)))
+        return run_loop(execute(order, view))
 
 
-def _rehearse(order: Order, faults: str, latency: str, progress: Progress) -> int:
+def _rehearse(order: Order, faults: str, latency: str, view: View) -> int:
     # It loads the simulator, which no run needs.
     from codeclm.rehearsal import Rehearsal, rehearse  # noqa: PLC0415
 
     rehearsal = Rehearsal(faults, latency)
-    return run_loop(rehearse(order, rehearsal, view_for(progress), print_line))
+    return run_loop(rehearse(order, rehearsal, view, print_line))
 
 
 @app.command()
@@ -155,7 +187,9 @@ def demo(
     ] = None,
     total: Annotated[int, typer.Option(help="Instructions to make.")] = 300,
     latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "20ms",
-    progress: Progress = Progress.auto,
+    progress: ProgressFlag = Progress.auto,
+    log_file: LogFileFlag = None,
+    metrics_port: MetricsFlag = None,
 ) -> int:
     """Run the whole method on simulated models: no key, no cost, over real HTTP on loopback."""
     # It loads the simulator, which no run needs.
@@ -164,7 +198,7 @@ def demo(
     async def demonstrate() -> int:
         async with demo_server(latency) as server:
             order = demo_order(server.base_url, output, total)
-            view = view_for(progress)
+            view = view_for(progress, log_file, metrics_port)
             code = await execute(order, view, advice="run codeclm demo again")
             if code in {0, 3} and not view.is_for_machines:
                 describe(order, print_line)
@@ -182,6 +216,7 @@ app.command(epilog=view_cli.EPILOG)(view_cli.view)
 app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
+app.command(epilog=STATUS_EPILOG)(status)
 
 
 def main() -> None:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
 from codeclm.open_files import fitted, raise_limit
 from codeclm.printable import printable
-from codeclm.progress import JsonView, NoView, PlainView, View
+from codeclm.progress import JsonView, NoView, PlainView, View, Views
 from codeclm.run import Finished, Order, Stopper, run
 
 try:
@@ -53,8 +54,32 @@ class Progress(StrEnum):
     none = "none"
 
 
-def view_for(progress: Progress) -> View:
-    """The view that ``progress`` names."""
+def view_for(
+    progress: Progress, log_file: Path | None = None, metrics_port: int | None = None
+) -> View:
+    """The view that ``progress`` names, and who else looks on. Raises UsageError where a library is missing."""
+    views = [_shown(progress)]
+    # What nobody asks for need not be loaded.
+    if log_file is not None:
+        from codeclm.progress.log_file import LogFile  # noqa: PLC0415
+
+        views.append(LogFile(log_file))
+    if metrics_port is not None:
+        views.append(_metrics(metrics_port))
+    return Views(views) if len(views) > 1 else views[0]
+
+
+def _metrics(port: int) -> View:
+    try:
+        from codeclm.progress.metrics import Metrics  # noqa: PLC0415
+    except ImportError:
+        raise UsageError(
+            "--metrics-port needs prometheus-client; pip install 'codeclm[metrics]'"
+        ) from None
+    return Metrics(port)
+
+
+def _shown(progress: Progress) -> View:
     if progress is Progress.none:
         return NoView()
     if progress is Progress.json:

@@ -17,7 +17,7 @@ from codeclm.printable import printable
 from codeclm.progress import EndpointRow, NoView, PlainView, Recent, Snapshot, View
 from codeclm.progress.words import accepted_words, brief, clock_time, cost_words, seconds_words
 
-__all__ = ["LiveView", "choose_view", "picture"]
+__all__ = ["LiveLines", "LiveView", "choose_view", "picture"]
 
 FASTEST_S = 0.25
 COST_SHARE = 0.003
@@ -169,9 +169,44 @@ def _footer(recent: Recent) -> Iterator[Text]:
         yield _line(f"accepted at iteration {accepted}")
     tokens = f"{brief(calls.get('input_tokens', 0))} in, {brief(calls.get('output_tokens', 0))} out"
     made = f"calls {calls.get('calls', 0):,}   cache hits {calls.get('cache_hits', 0):,}   tokens {tokens}"
-    cost = cost_words(recent)
-    yield _line(made, f"   cost {cost}" if cost else "")
+    yield _line(made)
+    if cost := cost_words(recent):
+        yield _line(f"cost {cost}")
     yield Text(printable(recent.held_up_by().line), style="bold cyan")
+
+
+class LiveLines:
+    """Lines that stay in place on a terminal; elsewhere the first of them, each time it has changed."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console()
+        is_screen = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._is_screen = is_screen
+        self._latest: list[str] = []
+
+    def __enter__(self) -> LiveLines:
+        if self._is_screen:
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_screen:
+            self._live.__exit__(kind, error, trace)
+
+    def show(self, lines: list[str]) -> None:
+        """Show these in the place of the last ones."""
+        if self._is_screen:
+            self._live.update(Group(*(Text(line) for line in lines)), refresh=True)
+        elif lines[1:2] != self._latest[1:2]:
+            told = "; ".join(lines[:2])
+            self._console.print(told, markup=False, highlight=False, soft_wrap=True)
+        self._latest = lines
 
 
 def choose_view(console: Console) -> View:

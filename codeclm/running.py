@@ -68,7 +68,7 @@ async def work_on(
         running.drain(reason)
 
     watches = (_Watch(models, view), FailureWatch(stop))
-    async with job.pipeline.open(job.source, [*watches, *observers]) as running:
+    async with job.pipeline.open(job.source, [*watches, session.rounds, *observers]) as running:
         stopper.attach(running.drain)
         return await session.consume(running, view)
 

@@ -16,10 +16,9 @@ from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
 from codeclm.plan import Plan
-from codeclm.progress import EndpointRow, Recent, Snapshot, View
+from codeclm.progress import EndpointRow, Recent, Rounds, Snapshot, View
 from codeclm.progress.machine import busy_s
 from codeclm.progress.record import progress_record
-from codeclm.progress.snapshot import accepted_by_iteration
 from codeclm.rundir import OUTCOMES, RunDirectory
 from codeclm.sink import Sink
 from codeclm.version import __version__
@@ -35,7 +34,8 @@ T = TypeVar("T")
 class Session:
     """Goes on from ``earlier``, the summary of the sittings before.
 
-    ``endpoints`` tells the state of each for the summary, ``endpoints_now`` for who looks on.
+    ``endpoints`` tells the state of each for the summary, ``endpoints_now`` for who looks on. ``rounds`` is to observe
+    the pipeline.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Session:
         self._earlier = earlier
         self._endpoints = endpoints
         self._endpoints_now = endpoints_now
+        self.rounds = Rounds(sink.tally)
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
@@ -140,7 +141,7 @@ class Session:
             calls=dict(self._ledger.session),
             pipeline=running.statistics(),
             endpoints=self._endpoints_now(),
-            accepted=accepted_by_iteration(self._sink.tally),
+            accepted=self.rounds.accepted(self._sink.tally),
             usage=self._ledger.rows(),
             cpu_s=busy_s(),
             cost=None,  # until prices are known

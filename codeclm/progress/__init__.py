@@ -5,12 +5,13 @@ A new view is a class with the methods of ``View``; ``NoView`` has all of them, 
 
 from __future__ import annotations
 
+from codeclm.progress.accepted import Accepted, Rounds
 from codeclm.progress.facts import RunBegan, RunEnded
 from codeclm.progress.held_up import HeldUpBy, held_up_by
 from codeclm.progress.json_lines import JsonView
 from codeclm.progress.plain import PlainView
 from codeclm.progress.recent import Recent
-from codeclm.progress.snapshot import Accepted, EndpointRow, Snapshot
+from codeclm.progress.snapshot import EndpointRow, Snapshot
 from codeclm.progress.view import NoView, View, Views
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "NoView",
     "PlainView",
     "Recent",
+    "Rounds",
     "RunBegan",
     "RunEnded",
     "Snapshot",

@@ -8,8 +8,9 @@ from typing import Any
 
 from codeclm.engine.events import PipelineStatistics
 from codeclm.llm.regulator import EndpointStatistics
+from codeclm.progress.accepted import Accepted
 
-__all__ = ["Accepted", "EndpointRow", "Snapshot", "accepted_by_iteration"]
+__all__ = ["EndpointRow", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +20,6 @@ class EndpointRow:
     name: str
     statistics: EndpointStatistics
     retries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """So many instructions were selected at this ``iteration``, of so many whose fate there is known."""
-
-    iteration: int
-    selected: int
-    judged: int
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        return self.selected / self.judged if self.judged else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,30 +46,3 @@ class Snapshot:
     def finished(self) -> int:
         """Instructions with an outcome."""
         return int(sum(self.outcomes[fate] for fate in ("selected", "discarded", "failed")))
-
-
-def accepted_by_iteration(tally: Mapping[tuple[str, str, int], int]) -> tuple[Accepted, ...]:
-    """What became of the instructions of each iteration; ``tally`` is that of the sink: (file, kind, iteration).
-
-    An instruction that went on has its outcome at a later iteration; one that failed, or was declined (it has a
-    stage), did so before it was judged there.
-    """
-    selected: dict[int, int] = {}
-    ended: dict[int, int] = {}
-    broke: dict[int, int] = {}
-    for (name, kind, iteration), number in tally.items():
-        if iteration < 1:
-            continue
-        judged = name == "selected" or (name == "discarded" and not kind)
-        group = ended if judged else broke
-        group[iteration] = group.get(iteration, 0) + number
-        if name == "selected":
-            selected[iteration] = selected.get(iteration, 0) + number
-    last = max((*ended, *broke), default=0)
-    found: list[Accepted] = []
-    beyond = 0
-    for iteration in range(last, 0, -1):
-        judged_here = beyond + ended.get(iteration, 0)
-        found.append(Accepted(iteration, selected.get(iteration, 0), judged_here))
-        beyond = judged_here + broke.get(iteration, 0)
-    return tuple(reversed(found))
