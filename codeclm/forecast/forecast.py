@@ -13,9 +13,10 @@ from codeclm.forecast.assumed import Assumptions, assumed, bounds
 from codeclm.forecast.bill import Cast, cast_of, cost
 from codeclm.forecast.calls import Line, lines, made
 from codeclm.forecast.duration import Bound, bounds_of, longest, path_s
-from codeclm.forecast.interval import Estimate, estimates, exact, wilson
+from codeclm.forecast.interval import estimates
 from codeclm.forecast.observed import Cluster, kinds_of, mean_prompt_bytes, profile_of
 from codeclm.forecast.profile import Profile
+from codeclm.forecast.shares import Estimate, exact, wilson
 from codeclm.forecast.variants import Others, Variant, variants
 from codeclm.forecast.workload import Workload, workload
 from codeclm.plan import Plan
@@ -104,7 +105,8 @@ def forecast(
     profile = profile_of(clusters, kinds_of(clusters))
     seen = sum(cluster.reach[1] for cluster in clusters)
     share = min(1.0, seen / max(1.0, made(books.work_for(profile), profile)))
-    got = estimates(clusters, books.measure, share, random or Random(plan.settings.seed))
+    chance = random or Random(plan.settings.seed)
+    got = estimates(clusters, books.measure, share, chance, books.base.judgements)
     reaching = [wilson(part * seen, seen) for part in profile.reach]
     chosen = [wilson(part * seen, seen) for part in profile.selected]
     return books.forecast(profile, got, reaching, chosen, len(clusters), seen)

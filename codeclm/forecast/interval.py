@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from random import Random
 
 from codeclm.forecast.observed import Cluster, kinds_of, profile_of
 from codeclm.forecast.profile import Profile
+from codeclm.forecast.shares import Estimate
+from codeclm.forecast.unsure import least_and_most
 
-__all__ = ["Estimate", "estimates", "exact", "wilson"]
+__all__ = ["estimates"]
 
 REPEATS = 400
 LOW, HIGH = 0.025, 0.975
-Z = 1.96
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number and the interval that it lies in with 95 %."""
-
-    value: float
-    low: float
-    high: float
-
-
-def exact(value: float) -> Estimate:
-    """A number that is not in doubt."""
-    return Estimate(value, value, value)
 
 
 def estimates(
@@ -36,11 +22,13 @@ def estimates(
     measure: Callable[[Profile], Mapping[str, float]],
     share: float,
     random: Random,
+    judgements: int,
 ) -> dict[str, Estimate]:
     """What ``measure`` says of the profile, each number with its interval.
 
     ``share`` is how much of the run the pilot is: that much is known, and the rest is as uncertain as a sample of a
-    finite whole (which shrinks the interval by the root of 1 - share).
+    finite whole (which shrinks the interval by the root of 1 - share). ``judgements`` of a comparison, when nothing
+    goes wrong.
     """
     kinds = kinds_of(clusters)
     said = measure(profile_of(clusters, kinds))
@@ -54,23 +42,20 @@ def estimates(
         measured = measure(profile_of(sample, kinds))
         for name, values in drawn.items():
             values.append(measured.get(name, 0.0))
-    return {name: _estimate(value, sorted(drawn[name]), scale) for name, value in said.items()}
+    ends = [
+        measure(one) for one in least_and_most(profile_of(clusters, kinds), clusters, judgements)
+    ]
+    return {
+        name: _estimate(value, sorted(drawn[name]), [one.get(name, value) for one in ends], scale)
+        for name, value in said.items()
+    }
 
 
-def _estimate(value: float, drawn: Sequence[float], scale: float) -> Estimate:
+def _estimate(
+    value: float, drawn: Sequence[float], ends: Sequence[float], scale: float
+) -> Estimate:
+    """Two sources of doubt that have nothing to do with each other: their squares add up."""
     low, high = (drawn[round(quantile * (len(drawn) - 1))] for quantile in (LOW, HIGH))
-    return Estimate(
-        value,
-        max(0.0, value - scale * max(0.0, value - low)),
-        value + scale * max(0.0, high - value),
-    )
-
-
-def wilson(some: float, of: float) -> Estimate:
-    """A share of what was counted, with Wilson's interval."""
-    if not of:
-        return Estimate(0.0, 0.0, 1.0)
-    share = some / of
-    centre = (share + Z * Z / (2 * of)) / (1 + Z * Z / of)
-    half = Z / (1 + Z * Z / of) * sqrt(share * (1 - share) / of + Z * Z / (4 * of * of))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half))
+    below = hypot(max(0.0, value - low), max(0.0, value - min(ends)))
+    above = hypot(max(0.0, high - value), max(0.0, max(ends) - value))
+    return Estimate(value, max(0.0, value - scale * below), value + scale * above)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
-from math import inf
+from math import comb, inf
 
 from codeclm.archive import RunArchive
 from codeclm.assembly import augment_to
@@ -21,7 +20,7 @@ from codeclm.plan import Plan
 from codeclm.records import Entry, Seed, Unit, draft_id
 from codeclm.settings import ModelsSettings
 
-__all__ = ["Cluster", "kinds_of", "mean_prompt_bytes", "observed", "profile_of"]
+__all__ = ["Cluster", "equal_pairs", "kinds_of", "mean_prompt_bytes", "observed", "profile_of"]
 
 BEFORE = ("encode", "pairs", "decode", "rubrics")
 
@@ -78,11 +77,16 @@ def mean_prompt_bytes(plan: Plan) -> float:
     return sum(lengths) / len(lengths)
 
 
+def equal_pairs(clusters: Sequence[Cluster]) -> int:
+    """How many pairs of seeds have equal metadata."""
+    counted = Counter(cluster.metadata for cluster in clusters if cluster.metadata)
+    return sum(comb(number, 2) for number in counted.values())
+
+
 def kinds_of(clusters: Sequence[Cluster]) -> float:
     """How many kinds of metadata seeds draw from, as if each were as frequent: by how many pairs of them are equal."""
-    known = [cluster.metadata for cluster in clusters if cluster.metadata]
-    pairs = len(known) * (len(known) - 1) / 2
-    equal = sum(one == other for one, other in combinations(known, 2))
+    pairs = comb(sum(bool(cluster.metadata) for cluster in clusters), 2)
+    equal = equal_pairs(clusters)
     return pairs / equal if equal else inf
 
 

@@ -30,9 +30,10 @@ class Profile:
 
     ``kept`` of the instructions that are wanted are made. ``uses`` are by stage before there are instructions (encode,
     pairs, decode, rubrics): calls for each seed, pair, unit and distinct entry; ``output`` of decode is for each
-    instruction listed. ``steps`` are calls for each instruction that gets to an iteration. ``improved`` are pairs of
-    entries' instructions that needed improvement, and all of them. ``kinds`` is how many kinds of metadata seeds draw
-    from (infinite where no two are equal). ``prompt_bytes`` is the mean length of prompts that encoded.
+    instruction listed. ``steps`` are calls for each instruction that gets to an iteration, ``seconds`` what one takes.
+    ``improved`` are by entry its instructions that needed improvement, and all of them. ``kinds`` is how many kinds of
+    metadata seeds draw from (infinite where no two are equal). ``prompt_bytes`` is the mean length of prompts that
+    encoded. ``asking`` is the share of entries that ask for rubrics, where that is not to follow from ``improved``.
     """
 
     reach: Sequence[float]
@@ -43,6 +44,7 @@ class Profile:
     improved: Sequence[tuple[float, float]] = ()
     kinds: float = inf
     prompt_bytes: float = 0.0
+    asking: float | None = None
     seconds: Mapping[Key, float] = field(default_factory=dict)
 
     def reaching(self, iteration: int) -> float:
@@ -55,6 +57,8 @@ class Profile:
 
     def asking_for_rubrics(self, instructions: float) -> float:
         """The share of entries of so many instructions each of which one at least is improved."""
+        if self.asking is not None:
+            return self.asking
         overall = self.reaching(2)
         if not self.improved:
             return float(1 - (1 - overall) ** instructions)
