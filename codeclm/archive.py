@@ -54,6 +54,10 @@ class RunArchive:
         """A row for each unit of work that was decoded; the latest of one unit is the one that counts."""
         return _lines(self._file(DECODED))
 
+    def log(self, name: str) -> Iterator[Row]:
+        """The rows of another file of the run."""
+        return self._rows(self.path / name)
+
     def find(self, identity: str) -> tuple[str, Row] | None:
         """The outcome of the seed, unit or instruction of this id, and the name of the file that holds it."""
         rows = chain.from_iterable(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,6 +29,8 @@ from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
 from codeclm.export_cli import export
 from codeclm.init_cli import EPILOG as INIT_EPILOG
 from codeclm.init_cli import init
+from codeclm.plan_cli import EPILOG as PLAN_EPILOG
+from codeclm.plan_cli import plan_command
 from codeclm.progress import View
 from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
 from codeclm.rethreshold_cli import rethreshold
@@ -54,6 +56,12 @@ app = typer.Typer(
 
 
 app.add_typer(cache_commands, name="cache")
+
+METHOD_FLAGS = (
+    *("total", "per_entry", "iterations", "theta", "augment_to", "language"),
+    *("self_rubrics", "contrastive_filtering"),
+)
+"""Options of a run that are settings of the method, under the same name."""
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
 
@@ -142,34 +150,33 @@ def run(
     metrics_port: MetricsFlag = None,
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
+    given = dict(locals())
 
-    models = {
-        name: {"model": model}
-        for name, model in (("strong", strong), ("target", target), ("judge", judge))
-    }
-    method = {
-        "total": total,
-        "per_entry": per_entry,
-        "iterations": iterations,
-        "theta": theta,
-        "augment_to": augment_to,
-        "language": language,
-        "self_rubrics": self_rubrics,
-        "contrastive_filtering": contrastive_filtering,
-    }
-    flags = {"models": models, "method": method, "seed": seed, "prompts": prompts, "cache": cache}
-    settings = load_settings(config, flags)
-    if max_in_flight is not None:
-        settings = settings.with_max_in_flight(max_in_flight)
-    counted = settings.method.total is not None
-    with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
-        order = Order(source, settings, output, retry_failed)
+    def act(order: Order) -> int:
         view = view_for(progress, log_file, metrics_port)
         if rehearse:
             return _rehearse(order, faults, latency, view)
         if faults or latency != "0":
             raise UsageError("--faults and --latency are for --rehearse; a run has real models")
         return run_loop(execute(order, view))
+
+    return _with_order(given, act)
+
+
+def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
+    """What ``act`` returns for the order that the options ``given`` to a run, by their names, come to."""
+    parties = ("strong", "target", "judge")
+    models = {name: {"model": given[name]} for name in parties}
+    method = {name: given[name] for name in METHOD_FLAGS}
+    flags = {"models": models, "method": method}
+    flags |= {name: given[name] for name in ("seed", "prompts", "cache")}
+    settings = load_settings(given["config"], flags)
+    if given["max_in_flight"] is not None:
+        settings = settings.with_max_in_flight(given["max_in_flight"])
+    counted = settings.method.total is not None
+    places = (given[name] for name in ("seeds", "metadata", "field", "skip_bad_lines"))
+    with _source(*places, counted=counted) as source:
+        return act(Order(source, settings, given["output"], given.get("retry_failed", False)))
 
 
 def _rehearse(order: Order, faults: str, latency: str, view: View) -> int:
@@ -209,6 +216,7 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command("plan", epilog=PLAN_EPILOG)(plan_command(run, _with_order))
 app.command(epilog=INIT_EPILOG)(init)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=report_cli.EPILOG)(report_cli.report)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
 from codeclm.open_files import fitted, raise_limit
+from codeclm.pilot import Pilot
 from codeclm.printable import printable
 from codeclm.progress import JsonView, NoView, PlainView, View, Views
 from codeclm.run import Finished, Order, Stopper, run
@@ -28,6 +29,7 @@ except ImportError:  # not made for every system
 __all__ = [
     "DRAIN_S",
     "Progress",
+    "carry_out",
     "complain",
     "execute",
     "interruptible",
@@ -106,6 +108,18 @@ async def execute(
     order: Order, view: View, *, advice: str = "run the same command to go on"
 ) -> int:
     """Run ``order`` to its end; its exit code. Ctrl-C drains the run for 30 s, a second one cancels it."""
+    return (await carry_out(order, view, advice=advice)).exit_code
+
+
+async def carry_out(
+    order: Order,
+    view: View,
+    *,
+    advice: str = "run the same command to go on",
+    pilot: Pilot | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Finished:
+    """As ``execute``; how it ended. ``tell`` is told its last words, by default on standard output."""
     settings, told = fitted(order.settings, raise_limit())
     order = replace(order, settings=settings)
     stopper = Stopper()
@@ -130,7 +144,7 @@ async def execute(
         if told:
             view.say(told)
         try:
-            finished = await run(order, view, stopper)
+            finished = await run(order, view, stopper, pilot)
         except asyncio.CancelledError:
             raise RunStopped(f"stopped with calls under way; {advice}") from None
         finally:
@@ -138,8 +152,8 @@ async def execute(
                 alarm.cancel()
     if not view.is_for_machines:
         for line in _last_words(finished, advice):
-            print_line(line)
-    return finished.exit_code
+            (tell or print_line)(line)
+    return finished
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

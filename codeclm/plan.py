@@ -136,16 +136,20 @@ class Plan:
         return replace(self, settings=settings, retries=retries)
 
 
-def make_plan(order: Order) -> Plan:
-    """Check all of ``order`` that can be checked without a call. Raises UsageError."""
-    check_ours(order.directory)
-    _check_kind(order)
+def make_plan(order: Order, *, to_run: bool = True) -> Plan:
+    """Check all of ``order`` that can be checked without a call. Raises UsageError.
+
+    Where it is not ``to_run``, its directory and its keys are not looked at.
+    """
+    if to_run:
+        check_ours(order.directory)
+        _check_kind(order)
     models = order.settings.models
     if models is None:
         raise UsageError(MISSING_MODEL.format(party="strong"))
     specs = model_specs(models)
     templates, tally = templates_of(order.settings), tally_of(order.source, order.settings)
-    for spec in specs:
+    for spec in specs if to_run else ():
         check_spec(spec, order.environ)
     warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
     return Plan(

@@ -34,7 +34,7 @@ LAYERS = [
     {"status"},
     {"status_words"},
     {"costs", "open_files", "plan", "reference", "settings_problems"},
-    {"checkup", "starter"},
+    {"checkup", "forecast", "starter"},
     {"session", "synthesis"},
     {"running"},
     {"run"},
