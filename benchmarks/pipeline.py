@@ -1,4 +1,4 @@
-"""The whole pipeline, run as the command runs it, and looked at as its progress view is. A measured process.
+"""The whole pipeline, run as the command runs it, and looked at as its progress view is.
 
 Strong and target are one model with two temperatures: so there is one limit, of exactly so many calls in flight.
 """
@@ -24,7 +24,7 @@ from codeclm.rundir import read_json
 from codeclm.seeds import SeedFile
 from codeclm.settings import Settings, load_settings
 
-__all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "write_seeds"]
+__all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "measure", "write_seeds"]
 
 T = TypeVar("T")
 
@@ -197,8 +197,9 @@ async def main(task: Task, watcher: Watcher) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    asked = Task(**json.loads(sys.argv[1]))
-    if asked.cores and sys.platform == "linux":
-        os.sched_setaffinity(0, asked.cores)
-    print(json.dumps(run_loop(main(asked, Watcher(asked)))))
+def measure(words: str) -> None:
+    """Run the Task that ``words`` are (JSON), in this process; print what was seen as JSON."""
+    task = Task(**json.loads(words))
+    if task.cores and sys.platform == "linux":
+        os.sched_setaffinity(0, task.cores)
+    print(json.dumps(run_loop(main(task, Watcher(task)))))

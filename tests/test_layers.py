@@ -125,6 +125,24 @@ def test_the_package_itself_loads_nothing() -> None:
     assert not {*loaded.stdout.split()} & {*THIRD_PARTY, "asyncio"}
 
 
+def test_the_version_is_told_at_once() -> None:
+    """Nothing is loaded for it, and it is what the whole command line tells where that is asked."""
+    ask = "import sys; sys.argv = ['codeclm', '--version']; from codeclm.{module} import main\n"
+    look = "try:\n    main()\nexcept SystemExit as end:\n    print(end.code, *sys.modules)"
+    told: list[str] = []
+    for module in ("__main__", "cli"):
+        script = ask.format(module=module) + look
+        ran = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        version, modules = ran.stdout.splitlines()
+        code, *loaded = modules.split()
+        told.append(f"{version} {code}")
+        if module == "__main__":
+            assert not {name.split(".")[0] for name in loaded} & {*THIRD_PARTY, "asyncio"}
+    assert told[0] == told[1] == f"codeclm {codeclm.__version__} 0"
+
+
 def test_public_names_are_listed_and_sorted() -> None:
     """``__all__`` is what there is, in order, and each name exists."""
     assert codeclm.__all__ == sorted(codeclm.__all__)
