@@ -23,7 +23,9 @@ __all__ = [
     "make_job",
     "model_specs",
     "open_parties",
+    "open_party",
     "preflight",
+    "spec_of",
     "tally_of",
     "wanted_instructions",
 ]
@@ -39,7 +41,7 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
     for settings in (models.strong, models.target, models.judge):
         if settings is None:
             continue
-        spec = _spec(settings)
+        spec = spec_of(settings)
         numbers = allowance(spec)
         if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
             raise UsageError(
@@ -56,8 +58,8 @@ async def preflight(models: Models, settings: Settings) -> None:
     assert settings.models is not None
     seen: list[ModelSpec] = []
     for party in (settings.models.strong, settings.models.target, settings.models.judge):
-        if party is not None and _spec(party) not in seen:
-            seen.append(_spec(party))
+        if party is not None and spec_of(party) not in seen:
+            seen.append(spec_of(party))
             temperature = party.temperature
             await models.preflight(
                 seen[-1],
@@ -68,8 +70,8 @@ async def preflight(models: Models, settings: Settings) -> None:
 
 def open_parties(opened: Models, store: Store, models: ModelsSettings) -> Parties:
     """The models in their roles, their answers kept in ``store``; the strong one judges where no judge is given."""
-    judge = None if models.judge is None else _party(opened, store, models.judge)
-    strong, target = (_party(opened, store, one) for one in (models.strong, models.target))
+    judge = None if models.judge is None else open_party(opened, store, models.judge)
+    strong, target = (open_party(opened, store, one) for one in (models.strong, models.target))
     return Parties(strong, target, judge)
 
 
@@ -127,9 +129,10 @@ def wanted_instructions(source: Source, tally: Tally | None, settings: Settings)
     return (options.per_entry or 0) * entries
 
 
-def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
+def open_party(opened: Models, store: Store, settings: ModelSettings) -> Party:
+    """The model of ``settings`` with its answers kept in ``store``."""
     return Party(
-        opened.open(_spec(settings), store),
+        opened.open(spec_of(settings), store),
         settings.max_in_flight,
         settings.temperature,
         settings.max_tokens,
@@ -137,5 +140,6 @@ def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
     )
 
 
-def _spec(settings: ModelSettings) -> ModelSpec:
+def spec_of(settings: ModelSettings) -> ModelSpec:
+    """What of ``settings`` says how the model is reached."""
     return ModelSpec(**settings.model_dump(exclude={"temperature", "max_tokens"}))

@@ -22,6 +22,7 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.evaluate_cli import evaluate as evaluate_commands
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
@@ -43,6 +44,7 @@ app = typer.Typer(
 
 
 app.add_typer(cache_commands, name="cache")
+app.add_typer(evaluate_commands, name="evaluate")
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
 

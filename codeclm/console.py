@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -28,6 +28,7 @@ __all__ = [
     "DRAIN_S",
     "Progress",
     "complain",
+    "conduct",
     "execute",
     "interruptible",
     "on_signals",
@@ -76,6 +77,16 @@ async def execute(
     """Run ``order`` to its end; its exit code. Ctrl-C drains the run for 30 s, a second one cancels it."""
     settings, told = fitted(order.settings, raise_limit())
     order = replace(order, settings=settings)
+    finished = await conduct(lambda stopper: run(order, view, stopper), view, advice, told)
+    for line in _last_words(finished, advice):
+        print_line(line)
+    return finished.exit_code
+
+
+async def conduct(
+    work: Callable[[Stopper], Awaitable[Finished]], view: View, advice: str, told: str = ""
+) -> Finished:
+    """Do ``work`` under ``view``, after having it say ``told``. Ctrl-C drains it for 30 s, a second one cancels it."""
     stopper = Stopper()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -98,15 +109,12 @@ async def execute(
         if told:
             view.say(told)
         try:
-            finished = await run(order, view, stopper)
+            return await work(stopper)
         except asyncio.CancelledError:
             raise RunStopped(f"stopped with calls under way; {advice}") from None
         finally:
             if alarm is not None:
                 alarm.cancel()
-    for line in _last_words(finished, advice):
-        print_line(line)
-    return finished.exit_code
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
@@ -15,18 +15,24 @@ __all__ = ["NoView", "PlainView", "Rate", "Snapshot", "View", "clock_time", "hea
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment. ``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json."""
+    """A run at one moment. ``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json.
+
+    ``fates`` are those of the outcomes that count ``things``, ``shown`` those that the headline tells.
+    """
 
     wanted: int
     elapsed_s: float
     outcomes: Mapping[str, Any]
     calls: Mapping[str, int]
     pipeline: PipelineStatistics
+    things: str = "instructions"
+    fates: Sequence[str] = ("selected", "discarded", "failed")
+    shown: Sequence[str] = ("selected", "failed")
 
     @property
     def finished(self) -> int:
-        """Instructions with an outcome."""
-        return sum(self.outcomes[fate] for fate in ("selected", "discarded", "failed"))
+        """Things with an outcome."""
+        return sum(self.outcomes[fate] for fate in self.fates)
 
 
 class View(Protocol):
@@ -102,9 +108,8 @@ def headline(snapshot: Snapshot, rate: Rate) -> str:
     outcomes, calls = snapshot.outcomes, snapshot.calls
     of_wanted = f" of {snapshot.wanted:,}" if snapshot.wanted else ""
     parts = [
-        f"{snapshot.finished:,}{of_wanted} instructions",
-        f"{outcomes['selected']:,} selected",
-        f"{outcomes['failed']:,} failed",
+        f"{snapshot.finished:,}{of_wanted} {snapshot.things}",
+        *(f"{outcomes[fate]:,} {fate}" for fate in snapshot.shown),
         f"{calls.get('calls', 0):,} calls ({rate.calls_per_s:,.0f}/s)",
         f"{calls.get('cache_hits', 0):,} cache hits",
     ]

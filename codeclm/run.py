@@ -16,6 +16,7 @@ from codeclm.ledger import Ledger
 from codeclm.llm.events import CacheTrouble, EndpointBack, EndpointDown, Listener
 from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore
+from codeclm.methods.job import Job
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import View
 from codeclm.rundir import RunDirectory, read_json, read_settings
@@ -23,7 +24,7 @@ from codeclm.session import Session
 from codeclm.sink import Sink
 from codeclm.watch import FailureWatch
 
-__all__ = ["Finished", "Order", "Stopper", "run"]
+__all__ = ["Finished", "Order", "Stopper", "ended", "exit_code", "run", "telling", "work_on"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ async def _open(
     """See that the models answer, before anything is written; then work with them."""
     earlier = directory.summary() or {}
     ledger = Ledger(earlier.get("calls", ()))
-    on_event = _telling(view, ledger)
+    on_event = telling(view, ledger)
     async with Models(on_event=on_event, environ=order.environ) as models:
         await preflight(models, plan.to_run)
         if order.retry_failed and directory.has_failures():
@@ -102,39 +103,36 @@ async def _open(
             with closing(Sink(directory.path)) as sink:
                 for oddity in sink.oddities():
                     view.say(f"warning: {oddity}")
-                desk = _Desk(plan, models, store, sink)
-                session = Session(
-                    plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
+                parties = open_parties(models, store, plan.models)
+                known = sink.__contains__, sink.units
+                job = make_job(
+                    plan.source, plan.tally, plan.to_run, parties, plan.templates, *known
                 )
-                return _ended(session, await desk.work(session, view, stopper))
+                session = Session(
+                    plan, directory, sink, ledger, job, earlier, lambda: endpoint_rows(models)
+                )
+                return ended(session, await work_on(job, models, session, view, stopper))
 
 
-class _Desk:
-    """The pipeline of a run, and who looks on while it works."""
+async def work_on(
+    job: Job, models: Models, session: Session, view: View, stopper: Stopper
+) -> RunStopped | None:
+    """Work to the end of ``job``; the reason where it was stopped."""
 
-    def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
-        self._models = models
-        parties = open_parties(models, store, plan.models)
-        known = sink.__contains__, sink.units
-        self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
+    def observe(event: object) -> None:
+        if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
+            models.drain(event.reason)
 
-    async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
-        """Work to the end; the reason where the run was stopped."""
+    def stop(reason: RunStopped) -> None:
+        running.drain(reason)
 
-        def observe(event: object) -> None:
-            if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
-                self._models.drain(event.reason)
-
-        def stop(reason: RunStopped) -> None:
-            running.drain(reason)
-
-        observers: list[Observer] = [observe, FailureWatch(stop)]
-        async with self.job.pipeline.open(self.job.source, observers) as running:
-            stopper.attach(running.drain)
-            return await session.consume(running, view)
+    observers: list[Observer] = [observe, FailureWatch(stop, job.pipeline.outcomes)]
+    async with job.pipeline.open(job.source, observers) as running:
+        stopper.attach(running.drain)
+        return await session.consume(running, view)
 
 
-def _telling(view: View, ledger: Ledger) -> Listener:
+def telling(view: View, ledger: Ledger) -> Listener:
     """Takes what the LLM layers tell down, and tells the person at once what matters."""
 
     def on_event(event: object) -> None:
@@ -150,11 +148,12 @@ def _telling(view: View, ledger: Ledger) -> Listener:
     return on_event
 
 
-def _ended(session: Session, reason: RunStopped | None) -> Finished:
+def ended(session: Session, reason: RunStopped | None) -> Finished:
+    """Close the books; how it ended."""
     summary, dataset = session.end(complete=reason is None)
     if reason is not None:
         return Finished(reason.exit_code, summary, dataset, str(reason))
-    return Finished(_exit_code(summary), summary, dataset)
+    return Finished(exit_code(summary), summary, dataset)
 
 
 def _finished_before(order: Order, plan: Plan) -> Finished | None:
@@ -164,14 +163,15 @@ def _finished_before(order: Order, plan: Plan) -> Finished | None:
     dataset = order.directory / "dataset.jsonl"
     if stored is None or summary is None or not dataset.exists():
         return None
-    if order.retry_failed and _exit_code(summary):
+    if order.retry_failed and exit_code(summary):
         return None
     if plan.tally is None:  # only reading a stream shows whether there is more in it
         return None
     if summary.get("state") != "complete" or not plan.equals(stored):
         return None
-    return Finished(_exit_code(summary), summary, dataset)
+    return Finished(exit_code(summary), summary, dataset)
 
 
-def _exit_code(summary: Mapping[str, Any]) -> int:
+def exit_code(summary: Mapping[str, Any]) -> int:
+    """That of a complete run."""
     return 3 if summary.get("failed_by_stage") else 0

@@ -8,19 +8,17 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from codeclm.engine.run import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
-from codeclm.plan import Plan
 from codeclm.progress import Snapshot, View
-from codeclm.rundir import OUTCOMES, RunDirectory
-from codeclm.sink import Sink
+from codeclm.rundir import RunDirectory
 from codeclm.version import __version__
 
-__all__ = ["Session"]
+__all__ = ["Books", "Session", "Task"]
 
 SYNC_INTERVAL_S = 1.0
 
@@ -28,14 +26,53 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Task(Protocol):
+    """What is to be done, as ``Plan`` says it of a run. ``wanted`` is 0 where it is not known."""
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def bad_lines(self) -> int: ...
+
+    def hash(self) -> str: ...
+
+
+class Books(Protocol):
+    """Where outcomes go, as ``Sink`` takes down those of a run.
+
+    ``things`` are what is counted, ``fates`` what may become of one, ``shown`` those a headline tells.
+    """
+
+    @property
+    def things(self) -> str: ...
+
+    @property
+    def fates(self) -> Sequence[str]: ...
+
+    @property
+    def shown(self) -> Sequence[str]: ...
+
+    @property
+    def quarantined(self) -> int: ...
+
+    def write(self, outcome: object) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def write_dataset(self) -> Path: ...
+
+    def counts(self) -> dict[str, Any]: ...
+
+
 class Session:
     """Goes on from ``earlier``, the summary of the sittings before. ``endpoints`` tells the state of each."""
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Task,
         directory: RunDirectory,
-        sink: Sink,
+        sink: Books,
         ledger: Ledger,
         job: Job,
         earlier: Mapping[str, Any],
@@ -120,13 +157,16 @@ class Session:
                     outcomes=self._sink.counts(),
                     calls=self._ledger.session,
                     pipeline=running.statistics(),
+                    things=self._sink.things,
+                    fates=self._sink.fates,
+                    shown=self._sink.shown,
                 )
             )
             await asyncio.sleep(view.interval_s)
 
     def _summary(self, state: str) -> dict[str, Any]:
         made, outcomes = dict(self._job.counts()), self._sink.counts()
-        fates = {name: outcomes.pop(name) for name in OUTCOMES}
+        fates = {name: outcomes.pop(name) for name in self._sink.fates}
         wanted = self._wanted or made["asked"]
         missing = made.pop("missing") + made.pop("lost")
         del made["asked"]

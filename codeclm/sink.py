@@ -29,6 +29,10 @@ class Sink:
     ``tally`` counts rows by (file, responder or stage, iteration). ``units`` is what units of work were decoded into.
     """
 
+    things = "instructions"
+    fates = OUTCOMES
+    shown = ("selected", "failed")
+
     def __init__(self, directory: Path, disk: Disk = REAL) -> None:
         self._disk = disk
         self._dataset = directory / "dataset.jsonl"
