@@ -11,7 +11,7 @@ import pytest
 
 from codeclm.errors import UsageError
 from codeclm.evaluation.records import TestItem
-from codeclm.evaluation.test_sets import PAPER_SETS, read_test_set, split
+from codeclm.evaluation.test_sets import PAPER_SETS, PaperSet, read_test_set, split
 
 
 def written(path: Path, rows: list[Any]) -> Path:
@@ -20,7 +20,7 @@ def written(path: Path, rows: list[Any]) -> Path:
 
 
 @pytest.mark.parametrize("known", PAPER_SETS, ids=lambda known: known.name)
-def test_the_papers_sets_are_known(benchmark_seeds: Path, known: Any) -> None:
+def test_the_papers_sets_are_known(benchmark_seeds: Path, known: PaperSet) -> None:
     """Each has as many items as the paper says, and is recognised by its content."""
     path = benchmark_seeds / f"{known.name.replace('-', '_')}.jsonl"
     test_set = read_test_set(path)

@@ -22,6 +22,7 @@ WHY = "Assistant 1 gives 3 examples, Assistant 2 gives 1. On balance 5 against 4
         (f"Scores:\nAssistant 1: 8\nAssistant 2: 6\n{WHY}", 8, 6, WHY),
         ("\n\n7 9\nThe second is better.", 7, 9, "The second is better."),
         ("<think>First 9 9, then lower.</think>7 8\nFine.", 7, 8, "Fine."),
+        (f"8 6\n**Explanation:** {WHY}", 8, 6, WHY),
         ("8 6", 8, 6, ""),
         ('{"assistant_1": 7, "assistant_2": 9.5, "explanation": "Assistant 2 lists 4 steps."}', 7, 9.5,
          "Assistant 2 lists 4 steps."),

@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -70,6 +70,8 @@ def _download(url: str) -> bytes:
             data: bytes = response.read(LARGEST + 1)
     except (URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
+        if isinstance(error, HTTPError):
+            error.close()  # it is an answer, with a connection
         raise UsageError(f"{url}: cannot be downloaded ({reason})") from None
     if len(data) > LARGEST:
         raise UsageError(f"{url}: larger than {LARGEST >> 20} MB; no test set")

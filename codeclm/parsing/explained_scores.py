@@ -8,6 +8,7 @@ read as one without an explanation would be. JSON with two numbers and a text is
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from codeclm.errors import ParseError
@@ -16,6 +17,10 @@ from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.scores import parse_scores
 
 __all__ = ["ExplainedScores", "parse_explained_scores"]
+
+_LABEL = re.compile(
+    r"[*_#\s]*(?:explanation|reason(?:ing)?|justification)[*_\s]*:[*_\s]*", re.IGNORECASE
+)
 
 FIRST_LINES = 3
 """A title and a line for each assistant."""
@@ -48,10 +53,15 @@ def _in_first_lines(answer: str, scale: int) -> ExplainedScores | None:
             scores = parse_scores("\n".join(lines[:end]), scale=scale)
         except ParseError:
             continue
-        after = "\n".join(lines[end:]).strip()
+        after = _without_label("\n".join(lines[end:]).strip())
         # "8 6 because ...": the line itself is the explanation.
         return ExplainedScores(*scores, after or _remark("\n".join(lines[:end])))
     return None
+
+
+def _without_label(text: str) -> str:
+    label = _LABEL.match(text)
+    return text[label.end() :] if label else text
 
 
 def _remark(lines: str) -> str:
