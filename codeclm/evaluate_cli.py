@@ -60,7 +60,9 @@ def run(
     candidate: Annotated[
         list[str] | None, _flag("A model, or a file of its answers; again for more.", metavar=PARTY)
     ] = None,
-    reference: Annotated[str | None, _flag("What they are compared with.", metavar=PARTY)] = None,
+    reference: Annotated[
+        str | None, _flag("What they are compared with.", metavar="MODEL|FILE")
+    ] = None,
     judge: Annotated[str | None, _flag("Rates the responses [reference].", metavar=MODEL)] = None,
     config: Annotated[Path | None, _flag("Settings in YAML; flags go over them.")] = None,
     temperature: Annotated[float | None, _flag("Of the responses [0].")] = None,

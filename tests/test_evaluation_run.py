@@ -277,3 +277,25 @@ async def test_figures_are_there_when_all_is_judged(tmp_path: Path, test_set: Pa
     assert finished.exit_code == 0
     assert finished.summary["sessions"] == 2
     assert len(rows(tmp_path / "run" / "judged.jsonl")) == ITEMS
+
+
+async def test_what_was_cut_off_is_judged_and_told(tmp_path: Path, test_set: Path) -> None:
+    """A candidate that runs out of tokens is not spared: its half answers count, and are counted."""
+    async with SimulatorServer(World()) as server:
+        brief = {"brief": sim("target", server.base_url, max_tokens=20)}
+        await complete(tmp_path / "run", settings_for(server.base_url, brief), test_set)
+    [found] = figures(tmp_path / "run").values()
+    assert found["cut_off"] == found["total"] == ITEMS
+    judged = rows(tmp_path / "run" / "judgements.jsonl")
+    assert all(row["cut_off"] == {"candidate": True, "reference": False} for row in judged)
+
+
+async def test_classes_of_length_are_in_their_order(tmp_path: Path) -> None:
+    """From the shortest to the longest, not by the alphabet."""
+    test_set = tmp_path / "set.txt"
+    test_set.write_text("\n".join("Explain this. " * n for n in (1, 4, 50, 2, 9, 60)))
+    async with SimulatorServer(World()) as server:
+        await complete(tmp_path / "run", settings_for(server.base_url), test_set)
+    [found] = figures(tmp_path / "run").values()
+    names = [group["category"] for group in found["by_category"]]
+    assert names == ["2 to 4 words", "5 to 18 words", "19 to 120 words"]

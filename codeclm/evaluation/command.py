@@ -63,7 +63,8 @@ async def evaluate_command(asked: Asked) -> int:
     if finished.dataset:
         results = EvaluationArchive(finished.dataset.parent).results
         _show([results])
-        print_line(_flips_told(results))
+        for line in _told_of(results):
+            print_line(line)
     for line in _last_words(finished):
         print_line(line)
     return finished.exit_code
@@ -140,11 +141,18 @@ def _fitted(order: EvaluationOrder) -> tuple[EvaluationOrder, str]:
     return replace(order, settings=settings), told
 
 
-def _flips_told(results: Mapping[str, Any]) -> str:
+def _told_of(results: Mapping[str, Any]) -> list[str]:
+    """What the figures rest on."""
     rates = ", ".join(
         f"{one['name']} {one['order']['flipped']:.1%}" for one in results["candidates"]
     )
-    return f"the winner flips with the order of the responses (a tie): {rates}"
+    lines = [f"position flips, which count as ties: {rates}"]
+    lines += [
+        f"warning: {one['cut_off']:,} responses of {one['name']} were cut off at their token limit, and judged so"
+        for one in results["candidates"]
+        if one["cut_off"]
+    ]
+    return lines
 
 
 def _tables(results: Sequence[Mapping[str, Any]]) -> list[Table]:

@@ -51,7 +51,7 @@ def scores_in(row: Row) -> tuple[Scores, Scores]:
 
 
 def _figures(rows: Sequence[Row]) -> dict[str, Any]:
-    categories = sorted({row["category"] for row in rows})
+    categories = sorted({row["category"] for row in rows}, key=_natural)
     scores = [scores_in(row) for row in rows]
     order = flips(scores)
     return {
@@ -107,6 +107,12 @@ def _comparison(rows: Sequence[Row], others: Sequence[Row]) -> dict[str, Any]:
         "p_crr": _p(sign_test(more, less)),
         "p_outcomes": _p(permutation_test(POINTS[a] - POINTS[b] for a, b in pairs)),
     }
+
+
+def _natural(category: str) -> tuple[int, str]:
+    """Classes of length by their numbers, names by the alphabet."""
+    number = category.partition(" ")[0]
+    return (int(number) if number.isdecimal() else -1), category
 
 
 def _percent(interval: tuple[float, float]) -> list[float]:

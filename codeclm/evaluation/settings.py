@@ -129,6 +129,7 @@ def party_of(text: str) -> tuple[str, dict[str, str]]:
     """Name and settings of ``[NAME=]MODEL`` or ``[NAME=]FILE``, as a flag gives them."""
     named = _NAMED.fullmatch(text)
     name, place = named.groups() if named else ("", text)
+    place = place.strip()
     if place.lower().endswith(_FILES):
         return name.strip() or Path(place).stem, {"answers": place}
     model = place.partition("@")[0].partition(":")[2] or place

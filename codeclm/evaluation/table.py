@@ -104,9 +104,9 @@ def _csv(table: Table) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.header)
-    # A spreadsheet would take such a name for a formula.
-    safe = ([f"'{cell}" if cell[:1] in "=@" else cell for cell in row] for row in table.rows)
-    writer.writerows(safe)
+    for name, *cells in table.rows:
+        # A spreadsheet would take such a name for a formula.
+        writer.writerow([f"'{name}" if name.startswith(tuple("=+-@\t\r")) else name, *cells])
     return text.getvalue()
 
 
