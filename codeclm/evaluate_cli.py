@@ -119,7 +119,7 @@ def table(
     runs: Runs,
     form: Annotated[
         Literal["screen", "markdown", "csv", "json", "html"],
-        typer.Option("--format", help="csv holds the overview alone."),
+        typer.Option("--format", help="csv: a row for each set and candidate."),
     ] = "screen",
 ) -> int:
     """Show results again, those of several test sets side by side as in the paper."""

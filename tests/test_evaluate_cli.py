@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from codeclm.cli import app
 from codeclm.errors import CodecLMError
 from codeclm.evaluation.settings import load_settings
+from codeclm.evaluation.table import FORMATS, Table
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from tests.evaluating import complete, settings_for, sim, write_answers, write_test_set
 from tests.killing import run_to_end, run_until_killed
@@ -75,13 +76,28 @@ def test_the_table_for_a_paper(place: Path) -> None:
 
 
 def test_tables_of_several_sets_stand_side_by_side(place: Path) -> None:
-    """One row a candidate, five columns an evaluation; as CSV it reads back."""
+    """CRR in one row a candidate and one column an evaluation, as in the paper's main table."""
+    code, text = codeclm("table", place / "one", place / "two", "--format", "markdown")
+    assert code == 0
+    title, _, header, _, good, poor = text.splitlines()[:6]
+    assert (title, header) == ("**CRR**", "| candidate | set | set |")
+    found = [json.loads((place / name / "results.json").read_bytes()) for name in ("one", "two")]
+    for at, row in enumerate((good, poor)):
+        crr = [each["candidates"][at]["crr"] for each in found]
+        assert row.split(" | ")[1:] == [f"{crr[0]:.2f}", f"{crr[1]:.2f} |"]
+
+
+def test_csv_holds_a_row_for_each_set_and_candidate(place: Path) -> None:
+    """It reads back as numbers; a name is no formula."""
     code, text = codeclm("table", place / "one", place / "two", "--format", "csv")
     assert code == 0
-    header, *body = csv.reader(StringIO(text))
-    assert len(header) == 11
-    assert [row[0] for row in body] == ["good", "<b>poor"]
-    assert all(len(row) == 11 for row in body)
+    body = [*csv.DictReader(StringIO(text))]
+    assert [row["candidate"] for row in body] == ["good", "<b>poor"] * 2
+    for row in body:
+        assert sum(int(row[name]) for name in ("wins", "ties", "losses", "failed")) == 20
+        assert float(row["crr_low"]) <= float(row["crr"]) <= float(row["crr_high"])
+    hostile = Table("t", ["name", "crr"], [["=cmd()", "-1.5"], ["+1", "2"]])
+    assert FORMATS["csv"](hostile).splitlines()[1:] == ["'=cmd(),-1.5", "'+1,2"]
 
 
 def test_json_holds_all_figures(place: Path) -> None:
@@ -206,6 +222,10 @@ def test_a_set_of_the_paper_is_fetched_and_checked(tmp_path: Path, benchmark_see
             "fetch", "vicuna", "--from", f"{url}/no.jsonl", "-o", tmp_path / "b.jsonl"
         )
         assert (code, "cannot be downloaded" in text) == (2, True)
+        secret = url.replace("//", "//user:hush@") + "/a.jsonl.torn?token=hush"
+        (tmp_path / "a.jsonl.torn").write_text("no JSON")
+        code, text = codeclm("fetch", "vicuna", "--from", secret, "-o", tmp_path / "b.jsonl")
+        assert (code, "hush" in text, str(tmp_path) in text) == (2, False, False)
     assert rows(tmp_path / "a.jsonl") == rows(benchmark_seeds / "vicuna.jsonl")
     for name, place in (("koala", published), ("vicuna", benchmark_seeds / "koala.jsonl")):
         code, text = codeclm("fetch", name, "--from", place, "-o", tmp_path / "b.jsonl")

@@ -16,7 +16,7 @@ from codeclm.evaluation.fetch import fetch, paper_set, write_items
 from codeclm.evaluation.plan import EvaluationOrder, make_plan
 from codeclm.evaluation.run import evaluate
 from codeclm.evaluation.settings import EvaluationSettings, load_settings, party_of
-from codeclm.evaluation.table import FORMATS, Table, breakdown, comparisons, overview
+from codeclm.evaluation.table import FORMATS, flat, tables_of
 from codeclm.evaluation.test_sets import read_test_set, split
 from codeclm.open_files import SPARE, calls_that_fit, raise_limit
 from codeclm.run import Finished
@@ -80,9 +80,9 @@ def tables(runs: Sequence[Path], form: str) -> str | None:
 
         return page(results)
     if form == "csv":
-        return FORMATS[form](overview(results))
+        return FORMATS[form](flat(results))
     if form == "markdown":
-        return "\n".join(FORMATS[form](table) for table in _tables(results) if table.rows)
+        return "\n".join(map(FORMATS[form], tables_of(results)))
     _show(results)
     return None
 
@@ -155,15 +155,10 @@ def _told_of(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _tables(results: Sequence[Mapping[str, Any]]) -> list[Table]:
-    each = [table for one in results for table in (breakdown(one), comparisons(one))]
-    return [overview(results), *each]
-
-
 def _show(results: Sequence[Mapping[str, Any]]) -> None:
     from codeclm.evaluation.screen import print_tables  # noqa: PLC0415 - it loads what draws tables
 
-    print_tables(_tables(results))
+    print_tables(tables_of(results))
 
 
 def _last_words(finished: Finished) -> list[str]:

@@ -36,7 +36,11 @@ def fetch(wanted: PaperSet, place: str) -> TestSet:
         with tempfile.TemporaryDirectory() as directory:
             file = Path(directory) / "downloaded.jsonl"
             file.write_bytes(_download(place))
-            found = read_test_set(file)
+            place = _shown(place)
+            try:
+                found = read_test_set(file)
+            except UsageError as error:
+                raise UsageError(str(error).replace(str(file), place)) from None
     else:
         found = read_test_set(Path(place))
     if found.content != wanted.content:
@@ -69,10 +73,16 @@ def _download(url: str) -> bytes:
         with urlopen(Request(url), timeout=TIMEOUT_S) as response:  # noqa: S310 - http and https only
             data: bytes = response.read(LARGEST + 1)
     except (URLError, OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        reason = getattr(error, "reason", type(error).__name__)
         if isinstance(error, HTTPError):
             error.close()  # it is an answer, with a connection
-        raise UsageError(f"{url}: cannot be downloaded ({reason})") from None
+        raise UsageError(f"{_shown(url)}: cannot be downloaded ({reason})") from None
     if len(data) > LARGEST:
-        raise UsageError(f"{url}: larger than {LARGEST >> 20} MB; no test set")
+        raise UsageError(f"{_shown(url)}: larger than {LARGEST >> 20} MB; no test set")
     return data
+
+
+def _shown(url: str) -> str:
+    """``url`` without what may be secret in it: a password, a token in the query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from codeclm.evaluation.table import breakdown, comparisons, overview
+from codeclm.evaluation.table import tables_of
 from codeclm.printable import printable
 
 __all__ = ["page", "section"]
@@ -36,8 +36,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _rendered(results: Sequence[Mapping[str, Any]], *, alone: bool) -> str:
-    parts = [table for one in results for table in (breakdown(one), comparisons(one)) if table.rows]
     template = files("codeclm.evaluation").joinpath(TEMPLATE).read_text("utf-8")
     return _JINJA.from_string(template).render(
-        tables=[overview(results), *parts], results=results, alone=alone
+        tables=tables_of(results), results=results, alone=alone
     )

@@ -16,12 +16,11 @@ __all__ = ["print_tables"]
 
 
 def print_tables(tables: Sequence[Table], console: Console | None = None) -> None:
-    """One after the other; a table without rows is left out."""
+    """One after the other."""
     console = console or Console()
     for table in tables:
-        if table.rows:
-            console.print(Text(printable(table.title)), style="bold")
-            console.print(_drawn(table))
+        console.print(Text(printable(table.title)), style="bold")
+        console.print(_drawn(table))
 
 
 def _drawn(table: Table) -> RichTable:

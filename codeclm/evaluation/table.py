@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
-__all__ = ["FORMATS", "Table", "breakdown", "comparisons", "overview"]
+__all__ = [
+    "FORMATS",
+    "Table",
+    "breakdown",
+    "comparisons",
+    "flat",
+    "outcomes",
+    "overview",
+    "tables_of",
+]
 
 Results = Mapping[str, Any]
 
@@ -23,26 +32,46 @@ class Table:
     labels: int = 1
 
 
+def tables_of(results: Sequence[Results]) -> list[Table]:
+    """All there is to show; tables without rows are left out."""
+    first = [overview(results)] if len(results) > 1 else []
+    each = [table(one) for one in results for table in (outcomes, breakdown, comparisons)]
+    return [table for table in (*first, *each) if table.rows]
+
+
 def overview(results: Sequence[Results]) -> Table:
-    """A row a candidate; wins, ties, losses and CRR with its interval for each test set."""
-    names = list(dict.fromkeys(one["name"] for each in results for one in each["candidates"]))
-    several = len(results) > 1
-    header = ["candidate"]
-    for each in results:
-        prefix = f"{each['test_set']['name']} " if several else ""
-        header += [f"{prefix}{name}" for name in ("W", "T", "L", "CRR", "95 %")]
-    rows = []
-    for name in names:
-        row = [name]
-        for each in results:
-            row += _cells(next((one for one in each["candidates"] if one["name"] == name), None))
-        rows.append(row)
-    sets = ", ".join(
-        f"{each['test_set']['name']} ({each['test_set']['items']})" for each in results
-    )
-    against = ", ".join(dict.fromkeys(each["reference"] for each in results))
-    judges = ", ".join(dict.fromkeys(each["judge"] for each in results))
-    return Table(f"{sets}, against {against}, judged by {judges}", header, rows)
+    """CRR: a row a candidate, a column a test set, as in the paper's main table."""
+    names = dict.fromkeys(one["name"] for each in results for one in each["candidates"])
+    found = [{one["name"]: one["crr"] for one in each["candidates"]} for each in results]
+    rows = [[name, *(_number(crr.get(name), ".2f") for crr in found)] for name in names]
+    return Table("CRR", ["candidate", *(each["test_set"]["name"] for each in results)], rows)
+
+
+def outcomes(results: Results) -> Table:
+    """Wins, ties, losses and CRR with its interval: a row a candidate."""
+    test_set, rows = results["test_set"], results["candidates"]
+    title = f"{test_set['name']} ({test_set['items']}), against {results['reference']}, judged by {results['judge']}"
+    header = ["candidate", "W", "T", "L", "CRR", "95 %"]
+    return Table(title, header, [[one["name"], *_cells(one)] for one in rows])
+
+
+def flat(results: Sequence[Results]) -> Table:
+    """Everything about each candidate on each test set in a row of its own, for programs."""
+    names = ("wins", "ties", "losses", "failed", "crr")
+    rows = [
+        [
+            each["test_set"]["name"],
+            each["reference"],
+            each["judge"],
+            one["name"],
+            *("" if one[name] is None else str(one[name]) for name in names),
+            *map(str, one["interval"] or ("", "")),
+        ]
+        for each in results
+        for one in each["candidates"]
+    ]
+    header = ["test_set", "reference", "judge", "candidate", *names, "crr_low", "crr_high"]
+    return Table("results", header, rows, labels=4)
 
 
 def breakdown(results: Results) -> Table:
@@ -71,13 +100,11 @@ def comparisons(results: Results) -> Table:
         ]
         for one in results["comparisons"]
     ]
-    header = ["candidate", "less", "items", "CRR", "95 %", "p (CRR)", "p (W/T/L)"]
+    header = ["candidate", "minus", "items", "CRR", "95 %", "p (CRR)", "p (W/T/L)"]
     return Table(f"{results['test_set']['name']}: differences, paired", header, rows, labels=2)
 
 
-def _cells(figures: Mapping[str, Any] | None) -> list[str]:
-    if figures is None:
-        return [""] * 5
+def _cells(figures: Mapping[str, Any]) -> list[str]:
     counts = [str(figures[name]) for name in ("wins", "ties", "losses")]
     return [*counts, _number(figures["crr"], ".2f"), _interval(figures["interval"])]
 
@@ -104,9 +131,13 @@ def _csv(table: Table) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(table.header)
-    for name, *cells in table.rows:
+    for row in table.rows:
         # A spreadsheet would take such a name for a formula.
-        writer.writerow([f"'{name}" if name.startswith(tuple("=+-@\t\r")) else name, *cells])
+        names = [
+            f"'{cell}" if cell.startswith(tuple("=+-@\t\r")) else cell
+            for cell in row[: table.labels]
+        ]
+        writer.writerow([*names, *row[table.labels :]])
     return text.getvalue()
 
 
