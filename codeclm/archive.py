@@ -10,7 +10,7 @@ from typing import Any
 from codeclm.errors import UsageError
 from codeclm.lines import READ_BYTES, Row, row_of
 from codeclm.number_set import IdSet
-from codeclm.rundir import DECODED, OUTCOMES, read_json, read_settings
+from codeclm.rundir import DECODED, OUTCOMES, RUN, read_json, read_settings
 
 __all__ = ["RunArchive"]
 
@@ -26,6 +26,7 @@ class RunArchive:
         settings = read_settings(path) if path.is_dir() else None
         if settings is None:
             raise UsageError(f"{path}: no run's directory; give the -o of a codeclm run")
+        RUN.check(path, settings)
         self.path = path
         self.settings: dict[str, Any] = settings
         self.summary: dict[str, Any] = read_json(path / "summary.json") or {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from codeclm.errors import UsageError
 from codeclm.llm.cache import Store
@@ -16,7 +17,7 @@ from codeclm.methods.table import METHODS
 from codeclm.pilot import Pilot, chosen, only_first_units
 from codeclm.prices import Price, Prices
 from codeclm.seeds import MetadataFile, Tally
-from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.settings import ModelSettings, ModelsSettings, PriceSettings, Settings
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
 from codeclm.stages.unit_book import UnitBook
@@ -27,6 +28,7 @@ __all__ = [
     "make_job",
     "model_specs",
     "open_parties",
+    "open_party",
     "preflight",
     "preflight_one",
     "prices_of",
@@ -79,8 +81,8 @@ async def preflight_one(models: Models, party: ModelSettings, method: CodecLMOpt
 
 def open_parties(opened: Models, store: Store, models: ModelsSettings) -> Parties:
     """The models in their roles, their answers kept in ``store``; the strong one judges where no judge is given."""
-    judge = None if models.judge is None else _party(opened, store, models.judge)
-    strong, target = (_party(opened, store, one) for one in (models.strong, models.target))
+    judge = None if models.judge is None else open_party(opened, store, models.judge)
+    strong, target = (open_party(opened, store, one) for one in (models.strong, models.target))
     return Parties(strong, target, judge)
 
 
@@ -129,7 +131,14 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
     return None
 
 
-def prices_of(settings: Settings) -> Prices:
+class Priced(Protocol):
+    """Settings that say what models cost."""
+
+    @property
+    def prices(self) -> Mapping[str, PriceSettings]: ...
+
+
+def prices_of(settings: Priced) -> Prices:
     """What models cost: the user's prices over those of the package."""
     return Prices(
         {
@@ -157,7 +166,8 @@ def wanted_instructions(source: Source, tally: Tally | None, settings: Settings)
     return (options.per_entry or 0) * entries
 
 
-def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
+def open_party(opened: Models, store: Store, settings: ModelSettings) -> Party:
+    """The model of ``settings`` with its answers kept in ``store``."""
     return Party(
         opened.open(spec_of(settings), store),
         settings.max_in_flight,

@@ -25,6 +25,7 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.evaluate_cli import evaluate as evaluate_commands
 from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
 from codeclm.export_cli import export
 from codeclm.init_cli import EPILOG as INIT_EPILOG
@@ -56,6 +57,7 @@ app = typer.Typer(
 
 
 app.add_typer(cache_commands, name="cache")
+app.add_typer(evaluate_commands, name="evaluate")
 
 METHOD_FLAGS = (
     *("total", "per_entry", "iterations", "theta", "augment_to", "language"),

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -31,6 +31,7 @@ __all__ = [
     "Progress",
     "carry_out",
     "complain",
+    "conduct",
     "execute",
     "interruptible",
     "on_signals",
@@ -122,6 +123,17 @@ async def carry_out(
     """As ``execute``; how it ended. ``tell`` is told its last words, by default on standard output."""
     settings, told = fitted(order.settings, raise_limit())
     order = replace(order, settings=settings)
+    finished = await conduct(lambda stopper: run(order, view, stopper, pilot), view, advice, told)
+    if not view.is_for_machines:
+        for line in _last_words(finished, advice):
+            (tell or print_line)(line)
+    return finished
+
+
+async def conduct(
+    work: Callable[[Stopper], Awaitable[Finished]], view: View, advice: str, told: str = ""
+) -> Finished:
+    """Do ``work`` under ``view``, after having it say ``told``. Ctrl-C drains it for 30 s, a second one cancels it."""
     stopper = Stopper()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -144,16 +156,12 @@ async def carry_out(
         if told:
             view.say(told)
         try:
-            finished = await run(order, view, stopper, pilot)
+            return await work(stopper)
         except asyncio.CancelledError:
             raise RunStopped(f"stopped with calls under way; {advice}") from None
         finally:
             if alarm is not None:
                 alarm.cancel()
-    if not view.is_for_machines:
-        for line in _last_words(finished, advice):
-            (tell or print_line)(line)
-    return finished
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -94,7 +94,7 @@ def _heading(recent: Recent) -> Text:
     left_s = recent.left_s()
     left = "" if left_s is None else f"   about {clock_time(left_s)} left"
     share = f"   {now.finished / now.wanted:.0%}" if now.wanted else ""
-    done = f"{now.finished:,}{of_wanted} instructions"
+    done = f"{now.finished:,}{of_wanted} {now.things}"
     return _line(f"{clock_time(now.elapsed_s)}   ", (done, "bold"), share, left)
 
 
@@ -161,10 +161,8 @@ def _trouble(row: EndpointRow, now: datetime) -> str:
 
 def _footer(recent: Recent) -> Iterator[Text]:
     now = recent.latest
-    outcomes, calls = now.outcomes, now.calls
-    failed = f"failed {outcomes['failed']:,}"
-    fates = f"selected {outcomes['selected']:,}   discarded {outcomes['discarded']:,}   "
-    yield _line(fates, (failed, "red" if outcomes["failed"] else ""))
+    calls = now.calls
+    yield _line(*_fates(now))
     if accepted := accepted_words(now):
         yield _line(f"accepted at iteration {accepted}")
     tokens = f"{brief(calls.get('input_tokens', 0))} in, {brief(calls.get('output_tokens', 0))} out"
@@ -173,6 +171,12 @@ def _footer(recent: Recent) -> Iterator[Text]:
     if cost := cost_words(recent):
         yield _line(f"cost {cost}")
     yield Text(printable(recent.held_up_by().line), style="bold cyan")
+
+
+def _fates(now: Snapshot) -> Iterator[tuple[str, str]]:
+    for fate in now.fates:
+        number = now.outcomes[fate]
+        yield f"{fate} {number:,}   ", "red" if fate == "failed" and number else ""
 
 
 class LiveLines:

@@ -67,7 +67,7 @@ async def work_on(
     def stop(reason: RunStopped) -> None:
         running.drain(reason)
 
-    watches = (_Watch(models, view), FailureWatch(stop))
+    watches = (_Watch(models, view), FailureWatch(stop, job.pipeline.outcomes))
     async with job.pipeline.open(job.source, [*watches, session.rounds, *observers]) as running:
         stopper.attach(running.drain)
         return await session.consume(running, view)

@@ -8,27 +8,71 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from codeclm.costs import cost_of
 from codeclm.engine.run import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
-from codeclm.plan import Plan
 from codeclm.progress import EndpointRow, Recent, Rounds, Snapshot, View
 from codeclm.progress.machine import busy_s
 from codeclm.progress.record import progress_record
-from codeclm.rundir import OUTCOMES, RunDirectory
-from codeclm.sink import Sink
+from codeclm.rundir import RunDirectory
 from codeclm.version import __version__
 
-__all__ = ["Session"]
+__all__ = ["Books", "Session", "Task"]
 
 SYNC_INTERVAL_S = 1.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Task(Protocol):
+    """What is to be done, as ``Plan`` says it of a run. ``wanted`` is 0 where it is not known."""
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def bad_lines(self) -> int: ...
+
+    @property
+    def model_names(self) -> Sequence[str]: ...
+
+    def hash(self) -> str: ...
+
+
+class Books(Protocol):
+    """Where outcomes go, as ``Sink`` takes down those of a run.
+
+    ``things`` are what is counted, ``fates`` what may become of one. ``tally`` counts by (fate, kind, iteration), and
+    ``spent`` holds tokens by (fate, model), where there is something to tell.
+    """
+
+    @property
+    def things(self) -> str: ...
+
+    @property
+    def fates(self) -> Sequence[str]: ...
+
+    @property
+    def tally(self) -> Mapping[tuple[str, str, int], int]: ...
+
+    @property
+    def spent(self) -> Mapping[tuple[str, str], Sequence[int]]: ...
+
+    @property
+    def quarantined(self) -> int: ...
+
+    def write(self, outcome: object) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def write_dataset(self) -> Path: ...
+
+    def counts(self) -> dict[str, Any]: ...
 
 
 class Session:
@@ -40,9 +84,9 @@ class Session:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Task,
         directory: RunDirectory,
-        sink: Sink,
+        sink: Books,
         ledger: Ledger,
         job: Job,
         earlier: Mapping[str, Any],
@@ -138,18 +182,23 @@ class Session:
             wanted=self._wanted,
             elapsed_s=time.monotonic() - self._started_s,
             outcomes=self._sink.counts(),
+            things=self._sink.things,
+            fates=self._sink.fates,
             calls=dict(self._ledger.session),
             pipeline=running.statistics(),
             endpoints=self._endpoints_now(),
             accepted=self.rounds.accepted(self._sink.tally),
             usage=self._ledger.rows(),
             cpu_s=busy_s(),
-            cost=None,  # until prices are known
+            cost=self._cost(0)["paid"],
         )
+
+    def _cost(self, selected: int) -> dict[str, Any]:
+        return cost_of(self._ledger, self._sink.spent, selected, self._plan.model_names)
 
     def _summary(self, state: str) -> dict[str, Any]:
         made, outcomes = dict(self._job.counts()), self._sink.counts()
-        fates = {name: outcomes.pop(name) for name in OUTCOMES}
+        fates = {name: outcomes.pop(name) for name in self._sink.fates}
         wanted = self._wanted or made["asked"]
         missing = made.pop("missing") + made.pop("lost")
         del made["asked"]
@@ -168,9 +217,7 @@ class Session:
             },
             **outcomes,
             "calls": self._ledger.rows(),
-            "cost": cost_of(
-                self._ledger, self._sink.spent, fates["selected"], self._plan.model_names
-            ),
+            "cost": self._cost(fates.get("selected", 0)),
             "failed_attempts": {model: dict(kinds) for model, kinds in self._ledger.errors.items()},
             "answer_flags": dict(self._ledger.flags),
             "endpoints": self._endpoints(),

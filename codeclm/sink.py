@@ -31,6 +31,9 @@ class Sink:
     units of work were decoded into. ``calls`` are further columns of the row of an id: the answers that went into it.
     """
 
+    things = "instructions"
+    fates = OUTCOMES
+
     def __init__(
         self,
         directory: Path,

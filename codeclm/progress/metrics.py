@@ -30,7 +30,6 @@ __all__ = ["Metrics", "families"]
 
 LOOPBACK = "127.0.0.1"
 LONGEST_STEP_S = 700.0
-FATES = ("selected", "discarded", "failed")
 
 
 class Metrics(NoView):
@@ -99,7 +98,7 @@ def _of_run(now: Snapshot) -> Iterator[Metric]:
     outcomes = CounterMetricFamily(
         "codeclm_instructions", "Instructions with an outcome, all sessions", labels=["outcome"]
     )
-    for fate in FATES:
+    for fate in now.fates:
         outcomes.add_metric([fate], now.outcomes[fate])
     yield outcomes
     if now.wanted:

@@ -18,9 +18,7 @@ def progress_record(recent: Recent) -> dict[str, Any]:
         "elapsed_s": round(now.elapsed_s, 3),
         "wanted": now.wanted or None,
         "finished": now.finished,
-        "selected": outcomes["selected"],
-        "discarded": outcomes["discarded"],
-        "failed": outcomes["failed"],
+        **{fate: outcomes[fate] for fate in now.fates},
         "accepted_by_iteration": [
             {"iteration": one.iteration, "selected": one.selected, "judged": one.judged}
             for one in now.accepted

@@ -26,9 +26,10 @@ class EndpointRow:
 class Snapshot:
     """``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json, ``calls`` those of this session.
 
-    ``usage`` are the rows of calls in summary.json, of all sessions. ``cpu_s`` is for how long the event loop has had
-    work to do, as far as the system tells. ``cost`` is in USD, of all sessions; None where a price is not known. All
-    numbers only grow, but those that say how many there are now: two snapshots subtracted are what lies between.
+    ``things`` are what is counted, ``fates`` what may become of one. ``usage`` are the rows of calls in summary.json,
+    of all sessions. ``cpu_s`` is for how long the event loop has had work to do, as far as the system tells. ``cost``
+    is in USD, of all sessions; None where a price is not known. All numbers only grow, but those that say how many
+    there are now: two snapshots subtracted are what lies between.
     """
 
     wanted: int
@@ -41,8 +42,10 @@ class Snapshot:
     usage: Sequence[Mapping[str, Any]] = ()
     cpu_s: float = 0.0
     cost: float | None = None
+    things: str = "instructions"
+    fates: Sequence[str] = ("selected", "discarded", "failed")
 
     @property
     def finished(self) -> int:
-        """Instructions with an outcome."""
-        return int(sum(self.outcomes[fate] for fate in ("selected", "discarded", "failed")))
+        """Things with an outcome."""
+        return int(sum(self.outcomes[fate] for fate in self.fates))

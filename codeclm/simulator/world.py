@@ -21,6 +21,7 @@ from codeclm.simulator.reader import (
     Check,
     Decode,
     Encode,
+    Evaluate,
     Improve,
     Judge,
     Preflight,
@@ -53,7 +54,7 @@ class Answer:
 
     ``kind`` names what was asked ("encode", "decode", ...). ``content`` is what the text says, before it was
     laid out: use case and skills; instructions; rubrics, then actions; one instruction; two scores; yes or
-    no; a response. It is empty where the text is unreadable.
+    no; a response; two scores and why. It is empty where the text is unreadable.
     """
 
     text: str
@@ -168,7 +169,7 @@ class World:
         if rng.random() < self.unreadable_share:
             return layouts.refuse(rng), ()
         match request:
-            case Judge():
+            case Judge() | Evaluate():
                 return self._judge(request, profile, rng)
             case Decode(use_case, skills, count):
                 items = writer.write_instructions(use_case, skills, count, rng)
@@ -194,14 +195,18 @@ class World:
         return respond(request.instruction, quality, with_code, rng)
 
     def _judge(
-        self, request: Judge, profile: ModelProfile, rng: Random
+        self, request: Judge | Evaluate, profile: ModelProfile, rng: Random
     ) -> tuple[str, tuple[str, ...]]:
         noise = self.judge_noise * profile.judge_noise_factor
         first = quality_of(request.first) + self.position_bias + rng.gauss(0, noise)
         second = quality_of(request.second) + rng.gauss(0, noise)
         in_halves = rng.random() < 0.2
         a, b = (_score(points, request.scale, in_halves) for points in (first, second))
-        return layouts.lay_out_scores(a, b, request.scale, rng), (f"{a:g}", f"{b:g}")
+        scores = f"{a:g}", f"{b:g}"
+        if isinstance(request, Judge):
+            return layouts.lay_out_scores(a, b, request.scale, rng), scores
+        why = layouts.explain_scores(a, b, rng)
+        return layouts.lay_out_evaluation(a, b, request.scale, why, rng), (*scores, why)
 
 
 def _encode(request: Encode, rng: Random) -> tuple[str, tuple[str, ...]]:

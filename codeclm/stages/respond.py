@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from codeclm.errors import ParseError, Refused
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
@@ -11,7 +12,20 @@ from codeclm.records import Comparison, Draft
 from codeclm.stages.both import both
 from codeclm.stages.prompt import CUT_OFF, Sampling
 
-__all__ = ["Respond", "Respondent"]
+__all__ = ["Instruction", "Respond", "Respondent"]
+
+
+class Instruction(Protocol):
+    """What is responded to: a draft, or an item of a test set (of iteration 0)."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def instruction(self) -> str: ...
+
+    @property
+    def iteration(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +36,30 @@ class Respondent:
     sampling: Sampling
     system_prompt: str | None = None
 
-    async def respond(self, draft: Draft) -> Completion:
-        """The answer to the instruction of ``draft``."""
-        return await self._ask(draft, 0, self.sampling.max_tokens)
+    async def respond(self, one: Instruction) -> Completion:
+        """The answer to the instruction of ``one``."""
+        return await self._ask(one, 0, self.sampling.max_tokens)
 
-    async def whole(self, draft: Draft) -> Completion:
+    async def whole(self, one: Instruction) -> Completion:
         """The answer; where it was cut off, a second one with more tokens if that is wanted."""
-        completion = await self.respond(draft)
+        completion = await self.respond(one)
         longer = self.sampling.longer_max_tokens
         if completion.finish_reason in CUT_OFF and longer is not None:
-            return await self._ask(draft, 1, longer)
+            return await self._ask(one, 1, longer)
         return completion
 
-    async def _ask(self, draft: Draft, draw: int, max_tokens: int | None) -> Completion:
+    async def _ask(self, one: Instruction, draw: int, max_tokens: int | None) -> Completion:
         system = (Message("system", self.system_prompt),) if self.system_prompt else ()
         return await self.model.complete(
             ChatRequest(
-                messages=(*system, Message("user", draft.instruction)),
+                messages=(*system, Message("user", one.instruction)),
                 temperature=self.sampling.temperature,
                 max_tokens=max_tokens,
                 draw=draw,
                 stage="respond",
                 priority=self.sampling.priority,
-                item=draft.id,
-                iteration=draft.iteration,
+                item=one.id,
+                iteration=one.iteration,
                 attempt=draw,
             )
         )
