@@ -19,8 +19,8 @@ from codeclm.progress.words import accepted_words, brief, clock_time, cost_words
 
 __all__ = ["LiveLines", "LiveView", "choose_view", "picture"]
 
-FASTEST_S = 0.25
-COST_SHARE = 0.003
+FASTEST_S = 0.4
+COST_SHARE = 0.002
 """Of the time of one core: what the picture may take. Where it takes longer to draw, it is drawn less often."""
 
 STAGE_COLUMNS = ("waiting", "working", "done", "failed", "items/s")

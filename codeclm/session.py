@@ -102,6 +102,7 @@ class Session:
         self._endpoints = endpoints
         self._endpoints_now = endpoints_now
         self.rounds = Rounds(sink.tally)
+        self._looking_cpu_s = 0.0
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
@@ -159,8 +160,11 @@ class Session:
         recent = Recent(self._snapshot(running))
         try:
             while True:
+                began_s = time.thread_time()
                 recent.add(self._snapshot(running))
-                summary = self._summary("running") | {"progress": progress_record(recent)}
+                progress = progress_record(recent)
+                self._looking_cpu_s += time.thread_time() - began_s
+                summary = self._summary("running") | {"progress": progress}
                 await asyncio.to_thread(self._save, summary)
                 await asyncio.sleep(SYNC_INTERVAL_S)
         except RunStopped as reason:
@@ -174,7 +178,9 @@ class Session:
 
     async def _keep_shown(self, running: Run, view: View) -> None:
         while True:
+            began_s = time.thread_time()
             view.show(self._snapshot(running))
+            self._looking_cpu_s += time.thread_time() - began_s
             await asyncio.sleep(view.interval_s)
 
     def _snapshot(self, running: Run) -> Snapshot:
@@ -190,6 +196,7 @@ class Session:
             accepted=self.rounds.accepted(self._sink.tally),
             usage=self._ledger.rows(),
             cpu_s=busy_s(),
+            looking_cpu_s=self._looking_cpu_s,
             cost=self._cost(0)["paid"],
         )
 

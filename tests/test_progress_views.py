@@ -187,9 +187,9 @@ def test_what_takes_long_to_draw_is_drawn_less_often() -> None:
     console = Console(file=io.StringIO(), force_terminal=True, width=80)
     with LiveView(console, cpu_clock=lambda: next(ticks)) as view:
         view.show(before())
-        assert view.interval_s == pytest.approx(10.0)
+        assert view.interval_s == pytest.approx(15.0)
         view.show(healthy())
-        assert view.interval_s == 0.25
+        assert view.interval_s == 0.4
 
 
 def test_a_dumb_terminal_and_a_pipe_get_lines() -> None:

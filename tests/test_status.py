@@ -88,6 +88,7 @@ def made(place: Path, summary: Mapping[str, Any] | None = SUMMARY, sign: str = "
         ({**SUMMARY, "state": "stopped", "exit_code": 5, "reason": "no credit"}, "", "stopped", 5),
         ({**SUMMARY, "state": "stopped"}, "", "stopped", 4),
     ],
+    ids=range(12),
 )
 def test_the_state(
     tmp_path: Path, summary: Mapping[str, Any] | None, sign: str, state: str, code: int

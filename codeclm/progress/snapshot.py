@@ -27,9 +27,10 @@ class Snapshot:
     """``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json, ``calls`` those of this session.
 
     ``things`` are what is counted, ``fates`` what may become of one. ``usage`` are the rows of calls in summary.json,
-    of all sessions. ``cpu_s`` is for how long the event loop has had work to do, as far as the system tells. ``cost``
-    is in USD, of all sessions; None where a price is not known. All numbers only grow, but those that say how many
-    there are now: two snapshots subtracted are what lies between.
+    of all sessions. ``cpu_s`` is for how long the event loop has had work to do, as far as the system tells,
+    ``looking_cpu_s`` the CPU time that snapshots and views have taken. ``cost`` is in USD, of all sessions; None where
+    a price is not known. All numbers only grow, but those that say how many there are now: two snapshots subtracted
+    are what lies between.
     """
 
     wanted: int
@@ -41,6 +42,7 @@ class Snapshot:
     accepted: tuple[Accepted, ...] = ()
     usage: Sequence[Mapping[str, Any]] = ()
     cpu_s: float = 0.0
+    looking_cpu_s: float = 0.0
     cost: float | None = None
     things: str = "instructions"
     fates: Sequence[str] = ("selected", "discarded", "failed")
