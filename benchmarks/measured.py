@@ -72,7 +72,7 @@ def pipeline_in(
         began_s=time.time(),
         **asked,
     )
-    ran = python("pipeline", asdict(task), under=under, core=core)
+    ran = python("pipeline_process", asdict(task), under=under, core=core)
     return {**ran.figures(), "process_s": ran.wall_s, "process_cpu_s": ran.cpu_s}
 
 

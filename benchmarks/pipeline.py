@@ -1,4 +1,4 @@
-"""The whole pipeline, run as the command runs it, and looked at as its progress view is. A measured process.
+"""The whole pipeline, run as the command runs it, and looked at as its progress view is.
 
 Strong and target are one model with two temperatures: so there is one limit, of exactly so many calls in flight.
 """
@@ -13,18 +13,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 import codeclm.cli  # noqa: F401 - the command loads it: its start is measured too
 from benchmarks.gauge import Gauge, Pulse
 from codeclm.console import execute, run_loop
-from codeclm.progress import NoView, Snapshot
+from codeclm.progress import JsonView, NoView, PlainView, Snapshot, View
 from codeclm.run import Order
 from codeclm.rundir import read_json
 from codeclm.seeds import SeedFile
 from codeclm.settings import Settings, load_settings
 
-__all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "write_seeds"]
+__all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "measure", "write_seeds"]
 
 T = TypeVar("T")
 
@@ -47,7 +48,8 @@ class Task:
     the time between the shares ``first`` and ``last`` of them. With ``stop_at`` the run is interrupted after so many,
     with ``stop_at_outcome`` at its first new outcome. Without ``filtering`` there is one call for each outcome.
     ``began_s``: when the process was started, in seconds since 1970. ``cores`` are those it pins itself to, where it
-    is not started on them.
+    is not started on them. ``view`` is shown, to nobody, as often as it asks for it, or more often: "none",
+    "plain", "json" or "rich".
     """
 
     base_url: str
@@ -66,6 +68,7 @@ class Task:
     stop_at: int | None = None
     stop_at_outcome: bool = False
     filtering: bool = True
+    view: str | None = None
     began_s: float | None = None
     cores: tuple[int, ...] = ()
 
@@ -89,6 +92,8 @@ class Watcher(NoView):
 
     def __init__(self, task: Task) -> None:
         self.interval_s = task.look_every_s
+        self._view = seen_by_nobody(task.view or "none")
+        self._looking_cpu_s: list[float] = []
         self.gauge = Gauge()
         self.first_call: dict[str, float] = {}
         self.first_outcome_s: float | None = None
@@ -102,9 +107,22 @@ class Watcher(NoView):
 
     def __enter__(self) -> Watcher:
         self._open_s = time.time() - self._began_s
+        self._view.__enter__()
         return self
 
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._view.__exit__(kind, error, trace)
+
     def show(self, snapshot: Snapshot) -> None:
+        self._view.show(snapshot)
+        self._looking_cpu_s.append(snapshot.looking_cpu_s)
+        if self._task.view is not None:
+            self.interval_s = min(self._view.interval_s, self._task.look_every_s)
         calls = self._counted(snapshot.calls)
         if not self.gauge.moments:
             self._found = snapshot.finished
@@ -130,18 +148,30 @@ class Watcher(NoView):
 
     def figures(self) -> dict[str, Any]:
         """What was seen; nothing where there was nothing to do."""
-        if not self.gauge.moments:
+        task, moments = self._task, self.gauge.moments
+        if not moments:
             return {}
-        task = self._task
         found = self.gauge.marginal(task.first, task.last)
         return {
             **found,
             **self.first_call,
             "open_s": self._open_s,
+            **self._looking(),
             "first_outcome_s": self.first_outcome_s,
             "first_outcome_cpu_s": self.first_outcome_cpu_s,
             "first_selected_s": self.first_selected_s,
-            "moments": [asdict(one) for one in thinned(self.gauge.moments)],
+            "moments": [asdict(one) for one in thinned(moments)],
+        }
+
+    def _looking(self) -> dict[str, float]:
+        """What looks have cost from the first to the last."""
+        one, other = self.gauge.moments[0], self.gauge.moments[-1]
+        looks = max(1, len(self._looking_cpu_s) - 1)
+        looking_s = self._looking_cpu_s[-1] - self._looking_cpu_s[0]
+        return {
+            "looks_per_s": looks / max(1e-9, other.at_s - one.at_s),
+            "look_ms": 1000 * looking_s / looks,
+            "looking_share": 100 * looking_s / max(1e-9, other.cpu_s - one.cpu_s),
         }
 
     def _counted(self, calls: Mapping[str, int]) -> int:
@@ -160,6 +190,22 @@ class Watcher(NoView):
         if not self._is_stopped:
             self._is_stopped = True
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def seen_by_nobody(name: str) -> View:
+    """The view of that name, on a terminal that is not there."""
+    nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the life of the process
+
+    def drop(line: str) -> None:
+        nowhere.write(line)
+
+    if name == "rich":
+        from rich.console import Console  # noqa: PLC0415 - a run that nobody looks at does not load it
+
+        from codeclm.live import LiveView  # noqa: PLC0415
+
+        return LiveView(Console(file=nowhere, force_terminal=True, width=80))
+    return {"plain": PlainView(drop), "json": JsonView(drop), "none": NoView()}[name]
 
 
 def thinned(moments: Sequence[T]) -> Sequence[T]:
@@ -197,8 +243,9 @@ async def main(task: Task, watcher: Watcher) -> dict[str, Any]:
     }
 
 
-if __name__ == "__main__":
-    asked = Task(**json.loads(sys.argv[1]))
-    if asked.cores and sys.platform == "linux":
-        os.sched_setaffinity(0, asked.cores)
-    print(json.dumps(run_loop(main(asked, Watcher(asked)))))
+def measure(words: str) -> None:
+    """Run the Task that ``words`` are (JSON), in this process; print what was seen as JSON."""
+    task = Task(**json.loads(words))
+    if task.cores and sys.platform == "linux":
+        os.sched_setaffinity(0, task.cores)
+    print(json.dumps(run_loop(main(task, Watcher(task)))))

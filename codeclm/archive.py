@@ -10,7 +10,7 @@ from typing import Any
 from codeclm.errors import UsageError
 from codeclm.lines import READ_BYTES, Row, row_of
 from codeclm.number_set import IdSet
-from codeclm.rundir import DECODED, OUTCOMES, read_json, read_settings
+from codeclm.rundir import DECODED, OUTCOMES, RUN, read_json, read_settings
 
 __all__ = ["RunArchive"]
 
@@ -26,6 +26,7 @@ class RunArchive:
         settings = read_settings(path) if path.is_dir() else None
         if settings is None:
             raise UsageError(f"{path}: no run's directory; give the -o of a codeclm run")
+        RUN.check(path, settings)
         self.path = path
         self.settings: dict[str, Any] = settings
         self.summary: dict[str, Any] = read_json(path / "summary.json") or {}
@@ -53,6 +54,10 @@ class RunArchive:
     def units(self) -> Iterator[Row]:
         """A row for each unit of work that was decoded; the latest of one unit is the one that counts."""
         return _lines(self._file(DECODED))
+
+    def log(self, name: str) -> Iterator[Row]:
+        """The rows of another file of the run."""
+        return self._rows(self.path / name)
 
     def find(self, identity: str) -> tuple[str, Row] | None:
         """The outcome of the seed, unit or instruction of this id, and the name of the file that holds it."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol
 
 from codeclm.errors import UsageError
 from codeclm.llm.cache import Store
@@ -10,9 +12,12 @@ from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
+from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import METHODS
+from codeclm.pilot import Pilot, chosen, only_first_units
+from codeclm.prices import Price, Prices
 from codeclm.seeds import MetadataFile, Tally
-from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.settings import ModelSettings, ModelsSettings, PriceSettings, Settings
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
 from codeclm.stages.unit_book import UnitBook
@@ -23,7 +28,11 @@ __all__ = [
     "make_job",
     "model_specs",
     "open_parties",
+    "open_party",
     "preflight",
+    "preflight_one",
+    "prices_of",
+    "spec_of",
     "tally_of",
     "wanted_instructions",
 ]
@@ -39,7 +48,7 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
     for settings in (models.strong, models.target, models.judge):
         if settings is None:
             continue
-        spec = _spec(settings)
+        spec = spec_of(settings)
         numbers = allowance(spec)
         if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
             raise UsageError(
@@ -56,20 +65,24 @@ async def preflight(models: Models, settings: Settings) -> None:
     assert settings.models is not None
     seen: list[ModelSpec] = []
     for party in (settings.models.strong, settings.models.target, settings.models.judge):
-        if party is not None and _spec(party) not in seen:
-            seen.append(_spec(party))
-            temperature = party.temperature
-            await models.preflight(
-                seen[-1],
-                temperature=settings.method.temperature if temperature is None else temperature,
-                max_tokens=party.max_tokens or settings.method.max_tokens,
-            )
+        if party is not None and spec_of(party) not in seen:
+            seen.append(spec_of(party))
+            await preflight_one(models, party, settings.method)
+
+
+async def preflight_one(models: Models, party: ModelSettings, method: CodecLMOptions) -> None:
+    """One tiny call to the model of ``party``. Raises as ``preflight`` does."""
+    await models.preflight(
+        spec_of(party),
+        temperature=method.temperature if party.temperature is None else party.temperature,
+        max_tokens=party.max_tokens or method.max_tokens,
+    )
 
 
 def open_parties(opened: Models, store: Store, models: ModelsSettings) -> Parties:
     """The models in their roles, their answers kept in ``store``; the strong one judges where no judge is given."""
-    judge = None if models.judge is None else _party(opened, store, models.judge)
-    strong, target = (_party(opened, store, one) for one in (models.strong, models.target))
+    judge = None if models.judge is None else open_party(opened, store, models.judge)
+    strong, target = (open_party(opened, store, one) for one in (models.strong, models.target))
     return Parties(strong, target, judge)
 
 
@@ -81,20 +94,29 @@ def make_job(
     templates: Mapping[str, Template],
     done: Callable[[str], bool] = lambda _: False,
     book: UnitBook | None = None,
+    pilot: Pilot | None = None,
 ) -> Job:
     """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
-    return METHODS["codeclm"](
-        source,
+    entries, size = tally.items if tally else 0, augment_to(source, tally, settings)
+    numbers = pilot.numbers(entries) if pilot else frozenset()
+    if pilot:  # the entries that will be mixed count in the sizes of units, and are not made yet
+        entries, size = max(entries, size), 0
+    job = METHODS["codeclm"](
+        chosen(source, numbers) if pilot else source,
         parties,
         settings.method,
         templates,
-        entries=tally.items if tally else 0,
-        augment_to=augment_to(source, tally, settings),
+        entries=entries,
+        augment_to=size,
         run_seed=settings.seed,
         units_in_flight=settings.units_in_flight,
         done=done,
         book=book,
     )
+    if pilot is None:
+        return job
+    all_draws = settings.method.per_entry is not None
+    return replace(job, source=only_first_units(job.source, all_draws=all_draws))
 
 
 def tally_of(source: Source, settings: Settings) -> Tally | None:
@@ -107,6 +129,23 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
     if settings.method.total is not None:
         raise UsageError("a stream has no known length; give per_entry instead of total")
     return None
+
+
+class Priced(Protocol):
+    """Settings that say what models cost."""
+
+    @property
+    def prices(self) -> Mapping[str, PriceSettings]: ...
+
+
+def prices_of(settings: Priced) -> Prices:
+    """What models cost: the user's prices over those of the package."""
+    return Prices(
+        {
+            model: Price(one.input, one.output, one.cached_input)
+            for model, one in settings.prices.items()
+        }
+    )
 
 
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
@@ -127,9 +166,10 @@ def wanted_instructions(source: Source, tally: Tally | None, settings: Settings)
     return (options.per_entry or 0) * entries
 
 
-def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
+def open_party(opened: Models, store: Store, settings: ModelSettings) -> Party:
+    """The model of ``settings`` with its answers kept in ``store``."""
     return Party(
-        opened.open(_spec(settings), store),
+        opened.open(spec_of(settings), store),
         settings.max_in_flight,
         settings.temperature,
         settings.max_tokens,
@@ -137,5 +177,6 @@ def _party(opened: Models, store: Store, settings: ModelSettings) -> Party:
     )
 
 
-def _spec(settings: ModelSettings) -> ModelSpec:
+def spec_of(settings: ModelSettings) -> ModelSpec:
+    """What the models' layer is told of a model."""
     return ModelSpec(**settings.model_dump(exclude={"temperature", "max_tokens"}))

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from codeclm import explain_cli, report_cli, view_cli
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
+from codeclm.check_cli import EPILOG as CHECK_EPILOG
+from codeclm.check_cli import check
+from codeclm.compare_cli import EPILOG as COMPARE_EPILOG
+from codeclm.compare_cli import compare
 from codeclm.console import (
     Progress,
     complain,
@@ -22,18 +27,29 @@ from codeclm.console import (
     view_for,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.evaluate_cli import evaluate as evaluate_commands
+from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
+from codeclm.export_cli import export
+from codeclm.init_cli import EPILOG as INIT_EPILOG
+from codeclm.init_cli import init
+from codeclm.plan_cli import EPILOG as PLAN_EPILOG
+from codeclm.plan_cli import plan_command
+from codeclm.progress import View
+from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
+from codeclm.rethreshold_cli import rethreshold
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
 from codeclm.settings import load_settings
 from codeclm.simulate import simulate
 from codeclm.sources import Source
+from codeclm.status_cli import EPILOG as STATUS_EPILOG
+from codeclm.status_cli import status
 from codeclm.stdin import SeedStream, spooled_stdin
 from codeclm.version import __version__
 
 __all__ = ["main"]
 
 app = typer.Typer(
-    add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -43,8 +59,41 @@ app = typer.Typer(
 
 
 app.add_typer(cache_commands, name="cache")
+app.add_typer(evaluate_commands, name="evaluate")
+
+METHOD_FLAGS = (
+    *("total", "per_entry", "iterations", "theta", "augment_to", "language"),
+    *("self_rubrics", "contrastive_filtering"),
+)
+"""Options of a run that are settings of the method, under the same name."""
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
+
+ProgressFlag = Annotated[
+    Progress,
+    typer.Option(
+        help="auto: a live picture on a terminal, else plain lines; json: JSON lines on stdout."
+    ),
+]
+LogFileFlag = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        metavar="FILE",
+        help="Append what happens: retries, pauses, outages, failures; no prompts, no answers.",
+        show_default=False,
+    ),
+]
+MetricsFlag = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics-port",
+        min=1,
+        max=65535,
+        help="Serve metrics to Prometheus at 127.0.0.1 (codeclm[metrics]).",
+        show_default=False,
+    ),
+]
 
 
 def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
@@ -92,32 +141,54 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
     ] = False,
-    progress: Progress = Progress.auto,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="For free, on simulated models, in OUTPUT-rehearsal."),
+    ] = False,
+    faults: Annotated[
+        str, typer.Option(help="Of the simulated models; codeclm simulate --faults list.")
+    ] = "",
+    latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "0",
+    progress: ProgressFlag = Progress.auto,
+    log_file: LogFileFlag = None,
+    metrics_port: MetricsFlag = None,
 ) -> int:
     """Make a dataset from SEEDS. The same command resumes an interrupted run."""
+    given = dict(locals())
 
-    models = {
-        name: {"model": model}
-        for name, model in (("strong", strong), ("target", target), ("judge", judge))
-    }
-    method = {
-        "total": total,
-        "per_entry": per_entry,
-        "iterations": iterations,
-        "theta": theta,
-        "augment_to": augment_to,
-        "language": language,
-        "self_rubrics": self_rubrics,
-        "contrastive_filtering": contrastive_filtering,
-    }
-    flags = {"models": models, "method": method, "seed": seed, "prompts": prompts, "cache": cache}
-    settings = load_settings(config, flags)
-    if max_in_flight is not None:
-        settings = settings.with_max_in_flight(max_in_flight)
+    def act(order: Order) -> int:
+        view = view_for(progress, log_file, metrics_port)
+        if rehearse:
+            return _rehearse(order, faults, latency, view)
+        if faults or latency != "0":
+            raise UsageError("--faults and --latency are for --rehearse; a run has real models")
+        return run_loop(execute(order, view))
+
+    return _with_order(given, act)
+
+
+def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
+    """What ``act`` returns for the order that the options ``given`` to a run, by their names, come to."""
+    parties = ("strong", "target", "judge")
+    models = {name: {"model": given[name]} for name in parties}
+    method = {name: given[name] for name in METHOD_FLAGS}
+    flags = {"models": models, "method": method}
+    flags |= {name: given[name] for name in ("seed", "prompts", "cache")}
+    settings = load_settings(given["config"], flags)
+    if given["max_in_flight"] is not None:
+        settings = settings.with_max_in_flight(given["max_in_flight"])
     counted = settings.method.total is not None
-    with _source(seeds, metadata, field, skip_bad_lines, counted=counted) as source:
-        order = Order(source, settings, output, retry_failed)
-        return run_loop(execute(order, view_for(progress)))
+    places = (given[name] for name in ("seeds", "metadata", "field", "skip_bad_lines"))
+    with _source(*places, counted=counted) as source:
+        return act(Order(source, settings, given["output"], given.get("retry_failed", False)))
+
+
+def _rehearse(order: Order, faults: str, latency: str, view: View) -> int:
+    # It loads the simulator, which no run needs.
+    from codeclm.rehearsal import Rehearsal, rehearse  # noqa: PLC0415
+
+    rehearsal = Rehearsal(faults, latency)
+    return run_loop(rehearse(order, rehearsal, view, print_line))
 
 
 @app.command()
@@ -127,7 +198,9 @@ def demo(
     ] = None,
     total: Annotated[int, typer.Option(help="Instructions to make.")] = 300,
     latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "20ms",
-    progress: Progress = Progress.auto,
+    progress: ProgressFlag = Progress.auto,
+    log_file: LogFileFlag = None,
+    metrics_port: MetricsFlag = None,
 ) -> int:
     """Run the whole method on simulated models: no key, no cost, over real HTTP on loopback."""
     # It loads the simulator, which no run needs.
@@ -136,8 +209,9 @@ def demo(
     async def demonstrate() -> int:
         async with demo_server(latency) as server:
             order = demo_order(server.base_url, output, total)
-            code = await execute(order, view_for(progress), advice="run codeclm demo again")
-            if code in {0, 3}:
+            view = view_for(progress, log_file, metrics_port)
+            code = await execute(order, view, advice="run codeclm demo again")
+            if code in {0, 3} and not view.is_for_machines:
                 describe(order, print_line)
             return code
 
@@ -146,13 +220,23 @@ def demo(
 
 app.command()(bench)
 app.command()(simulate)
+app.command("plan", epilog=PLAN_EPILOG)(plan_command(run, _with_order))
+app.command(epilog=INIT_EPILOG)(init)
+app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=report_cli.EPILOG)(report_cli.report)
+app.command(epilog=view_cli.EPILOG)(view_cli.view)
+app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
+app.command(epilog=EXPORT_EXAMPLES)(export)
+app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
+app.command(epilog=STATUS_EPILOG)(status)
+app.command(epilog=COMPARE_EPILOG)(compare)
 
 
 def main() -> None:
     """Run the command line; leaves by SystemExit. Ctrl-C that comes after the work is too late to matter."""
     try:
         with interruptible():
-            code = app(standalone_mode=False)
+            code = app(standalone_mode=False, prog_name="codeclm")
     except typer.TyperException as error:
         complain(error.format_message())
         code = error.exit_code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +17,14 @@ EPILOG = (
     "codeclm compare -o runs/planted --simulated --size 300 --group ablation. Exit codes: 0 complete, "
     "2 usage or configuration, 3 complete with failed items, 4 stopped and resumable, 5 no credit or quota."
 )
+
+
+class Group(StrEnum):
+    """What belongs together in one table."""
+
+    methods = "methods"
+    ablation = "ablation"
+    matching = "matching"
 
 
 def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
@@ -36,7 +45,7 @@ def compare(
     ] = None,
     size: Annotated[int | None, _flag("Examples in each training set [2000].")] = None,
     group: Annotated[
-        list[Literal["methods", "ablation", "matching"]] | None,
+        list[Group] | None,
         _flag("What to compare; again for more [methods]."),
     ] = None,
     test_set: Annotated[
@@ -62,7 +71,11 @@ def compare(
     # What follows loads much that no other command needs.
     from codeclm.comparison.command import Asked, compare_command  # noqa: PLC0415
 
-    flags = {"size": size, "groups": group or None, "test_set": test_set}
+    flags = {
+        "size": size,
+        "groups": [one.value for one in group] if group else None,
+        "test_set": test_set,
+    }
     asked = Asked(
         seeds,
         output,

@@ -6,17 +6,19 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, TypeVar
 
 from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
 from codeclm.open_files import fitted, raise_limit
+from codeclm.pilot import Pilot
 from codeclm.printable import printable
-from codeclm.progress import NoView, PlainView, View
+from codeclm.progress import JsonView, NoView, PlainView, View, Views
 from codeclm.run import Finished, Order, Stopper, run
 
 try:
@@ -27,7 +29,9 @@ except ImportError:  # not made for every system
 __all__ = [
     "DRAIN_S",
     "Progress",
+    "carry_out",
     "complain",
+    "conduct",
     "execute",
     "interruptible",
     "on_signals",
@@ -43,24 +47,55 @@ MEND = UsageError.exit_code
 
 
 class Progress(StrEnum):
-    """How a run shows itself: ``auto`` is a live table on a terminal, else plain lines."""
+    """How a run shows itself: ``auto`` is the live picture on a terminal, else plain lines; ``rich`` is that picture
+    anywhere, ``json`` is JSON lines on standard output and nothing else there."""
 
     auto = "auto"
+    rich = "rich"
     plain = "plain"
+    json = "json"
     none = "none"
 
 
-def view_for(progress: Progress) -> View:
-    """The view that ``progress`` names."""
+def view_for(
+    progress: Progress, log_file: Path | None = None, metrics_port: int | None = None
+) -> View:
+    """The view that ``progress`` names, and who else looks on. Raises UsageError where a library is missing."""
+    views = [_shown(progress)]
+    # What nobody asks for need not be loaded.
+    if log_file is not None:
+        from codeclm.progress.log_file import LogFile  # noqa: PLC0415
+
+        views.append(LogFile(log_file))
+    if metrics_port is not None:
+        views.append(_metrics(metrics_port))
+    return Views(views) if len(views) > 1 else views[0]
+
+
+def _metrics(port: int) -> View:
+    try:
+        from codeclm.progress.metrics import Metrics  # noqa: PLC0415
+    except ImportError:
+        raise UsageError(
+            "--metrics-port needs prometheus-client; pip install 'codeclm[metrics]'"
+        ) from None
+    return Metrics(port)
+
+
+def _shown(progress: Progress) -> View:
     if progress is Progress.none:
         return NoView()
-    if progress is Progress.plain or not _is_shown():
+    if progress is Progress.json:
+        return JsonView(print_line)
+    if progress is Progress.plain or (progress is Progress.auto and not _is_shown()):
         return PlainView(print_line)
-    # A run that nobody looks at need not load what draws the table.
+    # A run that nobody looks at need not load what draws the picture.
     from rich.console import Console  # noqa: PLC0415
 
-    from codeclm.live import choose_view  # noqa: PLC0415
+    from codeclm.live import LiveView, choose_view  # noqa: PLC0415
 
+    if progress is Progress.rich:
+        return LiveView(Console(force_terminal=True))
     return choose_view(Console())
 
 
@@ -74,8 +109,31 @@ async def execute(
     order: Order, view: View, *, advice: str = "run the same command to go on"
 ) -> int:
     """Run ``order`` to its end; its exit code. Ctrl-C drains the run for 30 s, a second one cancels it."""
+    return (await carry_out(order, view, advice=advice)).exit_code
+
+
+async def carry_out(
+    order: Order,
+    view: View,
+    *,
+    advice: str = "run the same command to go on",
+    pilot: Pilot | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> Finished:
+    """As ``execute``; how it ended. ``tell`` is told its last words, by default on standard output."""
     settings, told = fitted(order.settings, raise_limit())
     order = replace(order, settings=settings)
+    finished = await conduct(lambda stopper: run(order, view, stopper, pilot), view, advice, told)
+    if not view.is_for_machines:
+        for line in _last_words(finished, advice):
+            (tell or print_line)(line)
+    return finished
+
+
+async def conduct(
+    work: Callable[[Stopper], Awaitable[T]], view: View, advice: str, told: str = ""
+) -> T:
+    """Do ``work`` under ``view``, after having it say ``told``. Ctrl-C drains it for 30 s, a second one cancels it."""
     stopper = Stopper()
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -98,15 +156,12 @@ async def execute(
         if told:
             view.say(told)
         try:
-            finished = await run(order, view, stopper)
+            return await work(stopper)
         except asyncio.CancelledError:
             raise RunStopped(f"stopped with calls under way; {advice}") from None
         finally:
             if alarm is not None:
                 alarm.cancel()
-    for line in _last_words(finished, advice):
-        print_line(line)
-    return finished.exit_code
 
 
 def run_loop(work: Coroutine[Any, Any, T]) -> T:

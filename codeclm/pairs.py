@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-
 from codeclm.errors import UsageError
 
 __all__ = ["read_pairs"]

@@ -11,8 +11,9 @@ from typing import Any
 
 from codeclm.assembly import model_specs, tally_of, wanted_instructions
 from codeclm.errors import UsageError
+from codeclm.llm.names import parse_model
 from codeclm.llm.spec import check_spec, warnings_for
-from codeclm.rundir import check_ours
+from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
 from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
 from codeclm.sources import Source
@@ -20,18 +21,22 @@ from codeclm.stages.prompt import Template
 from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
 
-__all__ = ["Order", "Plan", "make_plan"]
+__all__ = ["Order", "Plan", "make_plan", "templates_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be run, and where. ``environ`` holds the keys, so it is never shown."""
+    """What is to be run, and where. ``environ`` holds the keys, so it is never shown.
+
+    ``rehearsal``: its models are simulated, so it shares no directory with a real run.
+    """
 
     source: Source
     settings: Settings
     directory: Path
     retry_failed: bool = False
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Plan:
     tally: Tally | None
     retries: int = 0
     warnings: tuple[str, ...] = ()
+    rehearsal: bool = False
 
     @property
     def to_run(self) -> Settings:
@@ -57,6 +63,12 @@ class Plan:
     def wanted(self) -> int:
         """Instructions that there are to be; 0 where that is not known."""
         return wanted_instructions(self.source, self.tally, self.settings)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models as events and summaries name them, each once."""
+        names = (str(parse_model(spec.model)) for spec in model_specs(self.models))
+        return tuple(dict.fromkeys(names))
 
     @property
     def bad_lines(self) -> int:
@@ -82,9 +94,11 @@ class Plan:
             "retries": self.retries,
             "input": {
                 "source": str(getattr(self.source, "path", "a list")),
+                "field": getattr(self.source, "field", None),
                 "items": self.tally and self.tally.items,
                 "bad_lines": self.bad_lines,
             },
+            **({"rehearsal": True} if self.rehearsal else {}),
             "decisive": self.decisive(),
         }
 
@@ -122,15 +136,20 @@ class Plan:
         return replace(self, settings=settings, retries=retries)
 
 
-def make_plan(order: Order) -> Plan:
-    """Check all of ``order`` that can be checked without a call. Raises UsageError."""
-    check_ours(order.directory)
+def make_plan(order: Order, *, to_run: bool = True) -> Plan:
+    """Check all of ``order`` that can be checked without a call. Raises UsageError.
+
+    Where it is not ``to_run``, its directory and its keys are not looked at.
+    """
+    if to_run:
+        check_ours(order.directory)
+        _check_kind(order)
     models = order.settings.models
     if models is None:
         raise UsageError(MISSING_MODEL.format(party="strong"))
     specs = model_specs(models)
-    templates, tally = _templates(order.settings), tally_of(order.source, order.settings)
-    for spec in specs:
+    templates, tally = templates_of(order.settings), tally_of(order.source, order.settings)
+    for spec in specs if to_run else ():
         check_spec(spec, order.environ)
     warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
     return Plan(
@@ -140,10 +159,21 @@ def make_plan(order: Order) -> Plan:
         templates,
         tally,
         warnings=tuple(dict.fromkeys(warnings)),
+        rehearsal=order.rehearsal,
     )
 
 
-def _templates(settings: Settings) -> Mapping[str, Template]:
+def _check_kind(order: Order) -> None:
+    """Raises UsageError where a rehearsal would go on with a real run, or the reverse."""
+    stored = read_settings(order.directory)
+    if stored is not None and bool(stored.get("rehearsal")) != order.rehearsal:
+        held, asked = ("a rehearsal", "a real run")[:: 1 - 2 * order.rehearsal]
+        raise UsageError(
+            f"{order.directory}: it holds {held}, and {asked} cannot go on with it; give another -o"
+        )
+
+
+def templates_of(settings: Settings) -> Mapping[str, Template]:
     """The prompts. Raises UsageError where one of the user's own would ignore what is set."""
     templates, method = load_templates(settings.prompts), settings.method
     given = {

@@ -59,7 +59,14 @@ def failure_row(failed: Failed) -> Row:
         "seed_id": entry.seed_id,
     }
     if draft is not None:
-        row |= {"instruction": draft.instruction, "iteration": draft.iteration}
+        row |= {
+            "instruction": draft.instruction,
+            "use_case": entry.metadata.use_case,
+            "skills": entry.metadata.skills,
+            "iteration": draft.iteration,
+            "actions": draft.actions,
+            "history": _history(_sent_round(failed.item)),
+        }
     return row
 
 
@@ -76,7 +83,9 @@ def declined_row(failed: Failed) -> Row:
         "skills": entry.metadata.skills,
         "iteration": draft.iteration,
         "seed_id": entry.seed_id,
+        "actions": draft.actions,
         "raw": failed.error.raw,
+        "history": _history(_sent_round(failed.item)),
     }
 
 
@@ -92,26 +101,45 @@ def _lineage(comparison: Comparison, verdict: Verdict | None) -> Row:
         "actions": draft.actions,
         "strong_response": comparison.strong,
         "target_response": comparison.target,
-        "history": [
-            {
-                "instruction": earlier.comparison.draft.instruction,
-                "gap": earlier.gap,
-                "scores": _scores(earlier),
-            }
-            for earlier in reversed([*_earlier(draft)])
-        ],
+        "target_cut_off": comparison.target_cut_off,
+        "history": _history(draft.previous),
     }
+
+
+def _history(latest: Verdict | None) -> list[Row]:
+    """The comparisons that sent an instruction round again, up to ``latest``; the first comes first.
+
+    They hold both responses: paid for, and at another theta one of them may be the pair to train on.
+    """
+    return [
+        {
+            "instruction": earlier.comparison.draft.instruction,
+            "gap": earlier.gap,
+            "scores": _scores(earlier),
+            "strong_response": earlier.comparison.strong,
+            "target_response": earlier.comparison.target,
+            "target_cut_off": earlier.comparison.target_cut_off,
+        }
+        for earlier in reversed([*_back_from(latest)])
+    ]
 
 
 def _scores(verdict: Verdict) -> Row:
     return {"strong": verdict.strong_scores, "target": verdict.target_scores}
 
 
-def _earlier(draft: Draft) -> Iterator[Verdict]:
-    """The verdicts that sent an instruction round again, the latest first."""
-    while draft.previous is not None:
-        yield draft.previous
-        draft = draft.previous.comparison.draft
+def _back_from(verdict: Verdict | None) -> Iterator[Verdict]:
+    while verdict is not None:
+        yield verdict
+        verdict = verdict.comparison.draft.previous
+
+
+def _sent_round(item: object) -> Verdict | None:
+    """The last verdict on an instruction that failed: what was to be improved has it beside its draft."""
+    if isinstance(item, Again):
+        return item.verdict
+    draft = _failed_item(item)[2]
+    return draft.previous if draft else None
 
 
 def _failed_item(item: object) -> tuple[Entry, str, Draft | None]:

@@ -2,67 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Mapping
+from contextlib import closing, nullcontext
+from dataclasses import replace
 from typing import Any
 
-from codeclm.assembly import make_job, open_parties, preflight
-from codeclm.endpoints import endpoint_rows
-from codeclm.engine.events import Observer, RunDrained
+from codeclm.assembly import make_job, open_parties, preflight, prices_of
+from codeclm.endpoints import endpoint_rows, endpoints_now
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
-from codeclm.llm.events import CacheTrouble, EndpointBack, EndpointDown, Listener
+from codeclm.llm.events import Listener
 from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore
+from codeclm.methods.job import Job
+from codeclm.pilot import Pilot, PilotLog
 from codeclm.plan import Order, Plan, make_plan
-from codeclm.progress import View
+from codeclm.progress import RunBegan, View
+from codeclm.receipts import Receipts
 from codeclm.rundir import RunDirectory, read_json, read_settings
+from codeclm.running import (
+    Finished,
+    Stopper,
+    ended,
+    exit_code,
+    how_it_ended,
+    telling,
+    work_on,
+)
 from codeclm.session import Session
 from codeclm.sink import Sink
-from codeclm.watch import FailureWatch
 
-__all__ = ["Finished", "Order", "Stopper", "run"]
+__all__ = ["PILOT_OVER", "Finished", "Order", "Stopper", "run"]
 
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a run ended: its exit code, its summary, its dataset if complete, the reason if stopped early."""
-
-    exit_code: int
-    summary: Mapping[str, Any]
-    dataset: Path | None
-    reason: str = ""
+PILOT_OVER = "the pilot is over"
 
 
-class Stopper:
-    """Lets somebody outside end a run so that it can be resumed: steps under way finish, nothing new starts."""
-
-    def __init__(self) -> None:
-        self._stop: Callable[[RunStopped], None] | None = None
-        self._reason: RunStopped | None = None
-
-    @property
-    def asked(self) -> bool:
-        """Whether the run was asked to stop."""
-        return self._reason is not None
-
-    def attach(self, stop: Callable[[RunStopped], None]) -> None:
-        """Tell what stops the run; it is called at once if that was asked for before."""
-        self._stop = stop
-        if self._reason is not None:
-            stop(self._reason)
-
-    def stop(self, reason: str) -> None:
-        """Stop the run."""
-        self._reason = RunStopped(reason)
-        if self._stop is not None:
-            self._stop(self._reason)
-
-
-async def run(order: Order, view: View, stopper: Stopper) -> Finished:
-    """Run ``order`` to its end, or until it is stopped.
+async def run(order: Order, view: View, stopper: Stopper, pilot: Pilot | None = None) -> Finished:
+    """Run ``order`` to its end, or until it is stopped; with ``pilot`` only that part of it, which is then logged.
 
     Raises UsageError, with nothing written or lost, for what must be mended first.
     """
@@ -70,6 +46,7 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
     finished = _finished_before(order, plan)
     if finished is not None:
         view.say(f"{order.directory}: complete since an earlier run; nothing to do")
+        view.notice(how_it_ended(finished, {}, None))
         return finished
     for warning in plan.warnings:
         view.say(f"warning: {warning}")
@@ -80,81 +57,92 @@ async def run(order: Order, view: View, stopper: Stopper) -> Finished:
                 plan = plan.after(stored)
             except UsageError as error:
                 raise UsageError(f"{directory.path}: {error}") from None
-        return await _open(order, plan, directory, view, stopper)
+        return await _Run(order, plan, directory, pilot).work(view, stopper)
 
 
-async def _open(
-    order: Order, plan: Plan, directory: RunDirectory, view: View, stopper: Stopper
-) -> Finished:
-    """See that the models answer, before anything is written; then work with them."""
-    earlier = directory.summary() or {}
-    ledger = Ledger(earlier.get("calls", ()))
-    on_event = _telling(view, ledger)
-    async with Models(on_event=on_event, environ=order.environ) as models:
-        await preflight(models, plan.to_run)
-        if order.retry_failed and directory.has_failures():
-            plan = replace(plan, retries=plan.retries + 1)
-            directory.write_settings(plan.record())
-            directory.set_rows_aside()
-        cache = plan.settings.cache or directory.path / "cache"
-        async with AnswerStore(cache, on_event=on_event) as store:
-            directory.write_settings(plan.record())
-            with closing(Sink(directory.path)) as sink:
-                for oddity in sink.oddities():
-                    view.say(f"warning: {oddity}")
-                desk = _Desk(plan, models, store, sink)
-                session = Session(
-                    plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
-                )
-                return _ended(session, await desk.work(session, view, stopper))
+class _Run:
+    """A plan and its directory, with all that takes down what happens in it."""
 
+    def __init__(
+        self, order: Order, plan: Plan, directory: RunDirectory, pilot: Pilot | None
+    ) -> None:
+        self._order, self._plan, self._directory, self._pilot = order, plan, directory, pilot
+        self._earlier = directory.summary() or {}
+        self._ledger = Ledger(self._earlier.get("calls", ()), prices_of(plan.settings))
+        self._receipts = Receipts()
+        self._log = PilotLog(directory.path) if pilot else None
 
-class _Desk:
-    """The pipeline of a run, and who looks on while it works."""
+    async def work(self, view: View, stopper: Stopper) -> Finished:
+        """See that the models answer, before anything is written; then work with them."""
+        listeners: list[Listener] = [self._ledger, self._receipts]
+        if self._log is not None:
+            listeners.append(self._log)
+        on_event = telling(view, listeners)
+        async with Models(on_event=on_event, environ=self._order.environ) as models:
+            await preflight(models, self._plan.to_run)
+            self._prepare()
+            cache = self._plan.settings.cache or self._directory.path / "cache"
+            async with AnswerStore(cache, on_event=on_event) as store:
+                self._directory.write_settings(self._plan.record())
+                sink = Sink(self._directory.path, calls=self._receipts.columns)
+                with closing(sink), self._log or nullcontext():
+                    for oddity in sink.oddities():
+                        view.say(f"warning: {oddity}")
+                    job = self._job(models, store, sink)
+                    session = self._session(models, sink, job)
+                    view.notice(_began(self._plan, self._directory, self._earlier))
+                    reason = await work_on(job, models, session, view, stopper, [self._receipts])
+                    return self._finish(session, reason, view)
 
-    def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
-        self._models = models
+    def _prepare(self) -> None:
+        """Where what failed is to be tried again, all rows are made anew, from the cache where nothing failed."""
+        if self._order.retry_failed and self._directory.has_failures():
+            self._plan = replace(self._plan, retries=self._plan.retries + 1)
+            self._directory.write_settings(self._plan.record())
+            self._directory.set_rows_aside()
+
+    def _job(self, models: Models, store: AnswerStore, sink: Sink) -> Job:
+        plan = self._plan
         parties = open_parties(models, store, plan.models)
-        known = sink.__contains__, sink.units
-        self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
+        return make_job(
+            plan.source,
+            plan.tally,
+            plan.to_run,
+            parties,
+            plan.templates,
+            sink.__contains__,
+            sink.units,
+            self._pilot,
+        )
 
-    async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
-        """Work to the end; the reason where the run was stopped."""
+    def _session(self, models: Models, sink: Sink, job: Job) -> Session:
+        return Session(
+            self._plan,
+            self._directory,
+            sink,
+            self._ledger,
+            job,
+            self._earlier,
+            lambda: endpoint_rows(models),
+            lambda: endpoints_now(models, self._ledger.retries),
+        )
 
-        def observe(event: object) -> None:
-            if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
-                self._models.drain(event.reason)
-
-        def stop(reason: RunStopped) -> None:
-            running.drain(reason)
-
-        observers: list[Observer] = [observe, FailureWatch(stop)]
-        async with self.job.pipeline.open(self.job.source, observers) as running:
-            stopper.attach(running.drain)
-            return await session.consume(running, view)
-
-
-def _telling(view: View, ledger: Ledger) -> Listener:
-    """Takes what the LLM layers tell down, and tells the person at once what matters."""
-
-    def on_event(event: object) -> None:
-        ledger(event)
-        match event:
-            case CacheTrouble(reason):
-                view.say(f"warning: {reason}; the run goes on, such answers would be paid again")
-            case EndpointDown(model, reason):
-                view.say(f"{model} is out of service: {reason}; it is tried every few seconds")
-            case EndpointBack(model, down_for_s):
-                view.say(f"{model} answers again after {down_for_s:.0f} s")
-
-    return on_event
+    def _finish(self, session: Session, reason: RunStopped | None, view: View) -> Finished:
+        finished = ended(session, reason or (RunStopped(PILOT_OVER) if self._pilot else None))
+        view.notice(how_it_ended(finished, self._ledger.session, reason))
+        return finished
 
 
-def _ended(session: Session, reason: RunStopped | None) -> Finished:
-    summary, dataset = session.end(complete=reason is None)
-    if reason is not None:
-        return Finished(reason.exit_code, summary, dataset, str(reason))
-    return Finished(_exit_code(summary), summary, dataset)
+def _began(plan: Plan, directory: RunDirectory, earlier: Mapping[str, Any]) -> RunBegan:
+    models = plan.models
+    named = (models.strong, models.target, models.judge)
+    return RunBegan(
+        directory=directory.path,
+        settings_sha256=plan.hash(),
+        models=tuple(dict.fromkeys(one.model for one in named if one is not None)),
+        wanted=plan.wanted,
+        sessions=int(earlier.get("sessions") or 0) + 1,
+    )
 
 
 def _finished_before(order: Order, plan: Plan) -> Finished | None:
@@ -164,14 +152,10 @@ def _finished_before(order: Order, plan: Plan) -> Finished | None:
     dataset = order.directory / "dataset.jsonl"
     if stored is None or summary is None or not dataset.exists():
         return None
-    if order.retry_failed and _exit_code(summary):
+    if order.retry_failed and exit_code(summary):
         return None
     if plan.tally is None:  # only reading a stream shows whether there is more in it
         return None
     if summary.get("state") != "complete" or not plan.equals(stored):
         return None
-    return Finished(_exit_code(summary), summary, dataset)
-
-
-def _exit_code(summary: Mapping[str, Any]) -> int:
-    return 3 if summary.get("failed_by_stage") else 0
+    return Finished(exit_code(summary), summary, dataset)

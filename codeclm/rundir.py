@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,42 @@ from codeclm.disk import NO_LINK, REAL, Disk, replace_file
 from codeclm.errors import UsageError
 from codeclm.llm.directory import check_private
 
-__all__ = ["DECODED", "OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings"]
+__all__ = [
+    "DECODED",
+    "OUTCOMES",
+    "RUN",
+    "Kind",
+    "RunDirectory",
+    "check_ours",
+    "read_json",
+    "read_settings",
+]
 
 OUTCOMES = ("selected", "discarded", "failed")
 DECODED = "decoded"
 """The file of what each unit of work was decoded into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a directory is for: its name, as settings.json holds it, and the files of its outcomes."""
+
+    name: str
+    outcomes: tuple[str, ...]
+    set_aside: tuple[str, ...]
+
+    def check(self, path: Path, stored: Mapping[str, Any]) -> None:
+        """Raises UsageError where what is ``stored`` in ``path`` is of another kind."""
+        kind = stored.get("kind", RUN.name)
+        if kind != self.name:
+            raise UsageError(
+                f"{path}: it holds no {self.name} but another kind ({kind}); give another -o"
+            )
+
+
+RUN = Kind(
+    "run", OUTCOMES, (DECODED, *OUTCOMES)
+)  # outcomes without their units are right, not the reverse
 
 
 class RunDirectory:
@@ -29,12 +61,13 @@ class RunDirectory:
     can be written by others, or cannot be written.
     """
 
-    def __init__(self, path: Path, disk: Disk = REAL) -> None:
+    def __init__(self, path: Path, disk: Disk = REAL, kind: Kind = RUN) -> None:
         self.path = path
         self._disk = disk
+        self._kind = kind
 
     def __enter__(self) -> RunDirectory:
-        check_ours(self.path)
+        check_ours(self.path, self._kind)
         self._made = not self.path.exists()
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,7 +116,7 @@ class RunDirectory:
 
     def has_rows(self) -> bool:
         """Whether any outcome is on record; a run without one may be replaced by another."""
-        files = (self.path / f"{name}.jsonl" for name in OUTCOMES)
+        files = (self.path / f"{name}.jsonl" for name in self._kind.outcomes)
         return any(file.exists() and file.stat().st_size for file in files)
 
     def has_failures(self) -> bool:
@@ -93,7 +126,7 @@ class RunDirectory:
 
     def set_rows_aside(self) -> None:
         """Keep the outcomes as ``NAME.jsonl.before``: they are made anew, from the cache where nothing failed."""
-        for name in (DECODED, *OUTCOMES):  # outcomes without their units are right, not the reverse
+        for name in self._kind.set_aside:
             file = self.path / f"{name}.jsonl"
             if file.exists():
                 file.replace(file.with_name(f"{file.name}.before"))
@@ -115,8 +148,8 @@ class RunDirectory:
         replace_file(self.path / "summary.json", [_pretty(summary)], self._disk)
 
 
-def check_ours(path: Path) -> None:
-    """Raises UsageError where ``path`` is no directory, or one with content that is no run's."""
+def check_ours(path: Path, kind: Kind = RUN) -> None:
+    """Raises UsageError where ``path`` is no directory, or one with content that is none of this ``kind``."""
     if path.exists() and not path.is_dir():
         raise UsageError(f"{path}: not a directory; give another -o")
     try:
@@ -124,8 +157,13 @@ def check_ours(path: Path) -> None:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     leftovers = {name for name in names if name in {"run.lock", "cache"} or name.endswith(".new")}
-    if names - leftovers and read_settings(path) is None:
-        raise UsageError(f"{path}: not empty and not a run's directory; give a new or empty one")
+    if names - leftovers:
+        stored = read_settings(path)
+        if stored is None:
+            raise UsageError(
+                f"{path}: not empty and not a run's directory; give a new or empty one"
+            )
+        kind.check(path, stored)
 
 
 def read_settings(path: Path) -> dict[str, Any] | None:

@@ -56,6 +56,10 @@ class SeedFile:
             named = str(error).replace(str(self.path), self.label or str(self.path))
             raise UsageError(named) from None
 
+    def rows(self) -> Iterator[tuple[int, Any, UsageError | None]]:
+        """As ``parsed_rows``."""
+        return parsed_rows(self.path, self._parse)
+
     def _parse(self, row: object) -> tuple[str, str]:
         return parse_seed(row, self.field)
 
@@ -76,6 +80,10 @@ class MetadataFile:
     def tally(self) -> Tally:
         """Read it all once: UsageError for what is wrong, or how much there is."""
         return _tally(self.path, self._parse, self.skip_bad_lines, "metadata entry")
+
+    def rows(self) -> Iterator[tuple[int, Any, UsageError | None]]:
+        """As ``parsed_rows``."""
+        return parsed_rows(self.path, self._parse)
 
     @staticmethod
     def _parse(row: object) -> Metadata:

@@ -8,19 +8,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
+from codeclm.costs import cost_of
 from codeclm.engine.run import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
-from codeclm.plan import Plan
-from codeclm.progress import Snapshot, View
-from codeclm.rundir import OUTCOMES, RunDirectory
-from codeclm.sink import Sink
+from codeclm.progress import EndpointRow, Recent, Rounds, Snapshot, View
+from codeclm.progress.machine import busy_s
+from codeclm.progress.record import progress_record
+from codeclm.rundir import RunDirectory
 from codeclm.version import __version__
 
-__all__ = ["Session"]
+__all__ = ["Books", "Session", "Task"]
 
 SYNC_INTERVAL_S = 1.0
 
@@ -28,18 +29,69 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Task(Protocol):
+    """What is to be done, as ``Plan`` says it of a run. ``wanted`` is 0 where it is not known."""
+
+    @property
+    def wanted(self) -> int: ...
+
+    @property
+    def bad_lines(self) -> int: ...
+
+    @property
+    def model_names(self) -> Sequence[str]: ...
+
+    def hash(self) -> str: ...
+
+
+class Books(Protocol):
+    """Where outcomes go, as ``Sink`` takes down those of a run.
+
+    ``things`` are what is counted, ``fates`` what may become of one. ``tally`` counts by (fate, kind, iteration), and
+    ``spent`` holds tokens by (fate, model), where there is something to tell.
+    """
+
+    @property
+    def things(self) -> str: ...
+
+    @property
+    def fates(self) -> Sequence[str]: ...
+
+    @property
+    def tally(self) -> Mapping[tuple[str, str, int], int]: ...
+
+    @property
+    def spent(self) -> Mapping[tuple[str, str], Sequence[int]]: ...
+
+    @property
+    def quarantined(self) -> int: ...
+
+    def write(self, outcome: object) -> None: ...
+
+    def sync(self) -> None: ...
+
+    def write_dataset(self) -> Path: ...
+
+    def counts(self) -> dict[str, Any]: ...
+
+
 class Session:
-    """Goes on from ``earlier``, the summary of the sittings before. ``endpoints`` tells the state of each."""
+    """Goes on from ``earlier``, the summary of the sittings before.
+
+    ``endpoints`` tells the state of each for the summary, ``endpoints_now`` for who looks on. ``rounds`` is to observe
+    the pipeline.
+    """
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Task,
         directory: RunDirectory,
-        sink: Sink,
+        sink: Books,
         ledger: Ledger,
         job: Job,
         earlier: Mapping[str, Any],
         endpoints: Callable[[], Sequence[Mapping[str, Any]]],
+        endpoints_now: Callable[[], tuple[EndpointRow, ...]] = tuple,
     ) -> None:
         self._plan = plan
         self._directory = directory
@@ -48,6 +100,9 @@ class Session:
         self._job = job
         self._earlier = earlier
         self._endpoints = endpoints
+        self._endpoints_now = endpoints_now
+        self.rounds = Rounds(sink.tally)
+        self._looking_cpu_s = 0.0
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
@@ -83,9 +138,13 @@ class Session:
             return reason
         return None
 
-    def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
-        """Close the books: the summary, and the dataset if the run is complete."""
+    def end(
+        self, *, complete: bool, reason: RunStopped | None = None
+    ) -> tuple[Mapping[str, Any], Path | None]:
+        """Close the books: the summary, with the ``reason`` of an early end, and the dataset if the run is complete."""
         summary = self._summary("complete" if complete else "stopped")
+        if reason is not None:
+            summary |= {"reason": str(reason), "exit_code": reason.exit_code}
         if not complete:
             with suppress(RunStopped):  # why the run stopped matters more
                 self._sink.sync()
@@ -98,9 +157,15 @@ class Session:
 
     async def _keep_safe(self, running: Run) -> None:
         """Have the disk hold what was written, at once and then every second."""
+        recent = Recent(self._snapshot(running))
         try:
             while True:
-                await asyncio.to_thread(self._save, self._summary("running"))
+                began_s = time.thread_time()
+                recent.add(self._snapshot(running))
+                progress = progress_record(recent)
+                self._looking_cpu_s += time.thread_time() - began_s
+                summary = self._summary("running") | {"progress": progress}
+                await asyncio.to_thread(self._save, summary)
                 await asyncio.sleep(SYNC_INTERVAL_S)
         except RunStopped as reason:
             running.drain(reason)
@@ -113,20 +178,34 @@ class Session:
 
     async def _keep_shown(self, running: Run, view: View) -> None:
         while True:
-            view.show(
-                Snapshot(
-                    wanted=self._wanted,
-                    elapsed_s=time.monotonic() - self._started_s,
-                    outcomes=self._sink.counts(),
-                    calls=self._ledger.session,
-                    pipeline=running.statistics(),
-                )
-            )
+            began_s = time.thread_time()
+            view.show(self._snapshot(running))
+            self._looking_cpu_s += time.thread_time() - began_s
             await asyncio.sleep(view.interval_s)
+
+    def _snapshot(self, running: Run) -> Snapshot:
+        return Snapshot(
+            wanted=self._wanted,
+            elapsed_s=time.monotonic() - self._started_s,
+            outcomes=self._sink.counts(),
+            things=self._sink.things,
+            fates=self._sink.fates,
+            calls=dict(self._ledger.session),
+            pipeline=running.statistics(),
+            endpoints=self._endpoints_now(),
+            accepted=self.rounds.accepted(self._sink.tally),
+            usage=self._ledger.rows(),
+            cpu_s=busy_s(),
+            looking_cpu_s=self._looking_cpu_s,
+            cost=self._cost(0)["paid"],
+        )
+
+    def _cost(self, selected: int) -> dict[str, Any]:
+        return cost_of(self._ledger, self._sink.spent, selected, self._plan.model_names)
 
     def _summary(self, state: str) -> dict[str, Any]:
         made, outcomes = dict(self._job.counts()), self._sink.counts()
-        fates = {name: outcomes.pop(name) for name in OUTCOMES}
+        fates = {name: outcomes.pop(name) for name in self._sink.fates}
         wanted = self._wanted or made["asked"]
         missing = made.pop("missing") + made.pop("lost")
         del made["asked"]
@@ -145,6 +224,7 @@ class Session:
             },
             **outcomes,
             "calls": self._ledger.rows(),
+            "cost": self._cost(fates.get("selected", 0)),
             "failed_attempts": {model: dict(kinds) for model, kinds in self._ledger.errors.items()},
             "answer_flags": dict(self._ledger.flags),
             "endpoints": self._endpoints(),

@@ -15,13 +15,17 @@ from codeclm.methods.options import CodecLMOptions
 
 __all__ = [
     "MISSING_MODEL",
+    "BudgetSettings",
     "ModelSettings",
     "ModelsSettings",
+    "PriceSettings",
     "Settings",
     "difference",
+    "explained",
     "load_settings",
     "merged",
     "settings_from",
+    "settings_tree",
 ]
 
 MISSING_MODEL = (
@@ -48,7 +52,29 @@ class _Strict(BaseModel):
 
 
 class ModelSettings(_Strict):
-    """One model: what it is called, where its key is, what its endpoint allows, how it is sampled."""
+    """One model: what it is called, where its key is, what its endpoint allows, how it is sampled.
+
+    model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:my-model@http://127.0.0.1:8000/v1``.
+    api_key_env: the name of the environment variable that holds the key, never the key; not given, it is the
+        provider's own, which is sent to the provider's own host only.
+    requests_per_minute: a limit that you know of; what nobody states is found.
+    tokens_per_minute: a limit that you know of; tokens are estimated from what a stage's calls really took.
+    input_tokens_per_minute: a limit that you know of.
+    output_tokens_per_minute: a limit that you know of.
+    max_in_flight: calls at once, at the most.
+    adaptive: 16 calls at once at first, more while all are used, until the endpoint objects (429) or throughput stops
+        to rise, less when it objects; the same for the rate at which calls start. Off, always ``max_in_flight``.
+    patience_s: seconds that the endpoint may be out of service before the run stops.
+    temperature: that of each request; not given, the method's.
+    max_tokens: the most tokens of an answer; not given, the method's.
+    send_seed: send the draw number as ``seed``.
+    structured_output: ask for metadata, instructions, rubrics and scores as JSON by a schema; where a server ignores or
+        refuses that, its words are read as ever.
+    extra_body: further fields of each request, as ``{top_p: 0.95}``.
+    timeout_s: seconds for one attempt.
+    attempts: how often one call is tried that ends in server errors (3 more where the endpoint is overloaded, 3 at most
+        where an answer came that is of no use or none came in time). Rate limits and outages are no attempts.
+    """
 
     model: str = Field(min_length=1)
     api_key_env: Annotated[str | None, AfterValidator(_variable_name)] = None
@@ -69,18 +95,63 @@ class ModelSettings(_Strict):
 
 
 class ModelsSettings(_Strict):
-    """The three parties; ``judge`` is the strong model where none is given."""
+    """The three parties.
+
+    strong: writes the data, and responds.
+    target: the model that the data is for; it only responds.
+    judge: rates responses; not given, the strong model does.
+    """
 
     strong: ModelSettings
     target: ModelSettings
     judge: ModelSettings | None = None
 
 
+class PriceSettings(_Strict):
+    """What one model costs, in US dollars.
+
+    input: for a million tokens of input.
+    output: for a million tokens of output.
+    cached_input: for a million tokens of input that the provider read from its prompt cache; not given, as ``input``.
+    """
+
+    input: float = Field(ge=0, le=1e6)
+    output: float = Field(ge=0, le=1e6)
+    cached_input: float | None = Field(None, ge=0, le=1e6)
+
+
+class BudgetSettings(_Strict):
+    """What a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
+
+    max_cost: US dollars.
+    max_calls: attempts that were answered or may have been.
+    max_tokens: input and output together.
+    max_hours: time, in all sessions.
+    """
+
+    max_cost: float | None = Field(None, ge=0, allow_inf_nan=False)
+    max_calls: int | None = Field(None, ge=0)
+    max_tokens: int | None = Field(None, ge=0)
+    max_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is limited."""
+        return any(getattr(self, name) is not None for name in type(self).model_fields)
+
+
 class Settings(_Strict):
     """Everything that says what a run makes and how.
 
-    ``seed`` is the run's seed: another one draws another dataset from the same seeds. ``units_in_flight`` is how many
-    units of work are under way at once; None derives it from the models' ``max_in_flight``.
+    models: which models, and how they are called.
+    method: the numbers and switches of the method; the defaults are the paper's.
+    seed: the run's seed; another one draws another dataset from the same seeds.
+    prompts: a directory of prompts of your own.
+    cache: a directory of answers that runs share; not given, the one in the run's directory.
+    units_in_flight: units of work under way at once; not given, it follows from ``max_in_flight`` of the models.
+    prices: what models cost, by their names, over the table in the package:
+        ``{"openai:gpt-4.1": {input: 2, output: 8}}``.
+    budget: what a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
     """
 
     models: ModelsSettings | None = None
@@ -89,10 +160,12 @@ class Settings(_Strict):
     prompts: Annotated[Path | None, AfterValidator(_place)] = None
     cache: Annotated[Path | None, AfterValidator(_place)] = None
     units_in_flight: int | None = Field(None, ge=1, le=100_000)
+    prices: dict[str, PriceSettings] = Field(default_factory=dict)
+    budget: BudgetSettings = Field(default_factory=lambda: BudgetSettings.model_validate({}))
 
     def decisive(self) -> dict[str, Any]:
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
-        tree = self.model_dump(mode="json", exclude={"prompts", "cache", "units_in_flight"})
+        tree = self.model_dump(mode="json", exclude=_OF_NO_MATTER)
         flat = _flat(tree)
         return {name: value for name, value in flat.items() if not _is_free(name, value)}
 
@@ -108,6 +181,8 @@ class Settings(_Strict):
         """The whole of it as plain data, to be kept beside the dataset."""
         return self.model_dump(mode="json")
 
+
+_OF_NO_MATTER = {"prompts", "cache", "units_in_flight", "prices", "budget"}
 
 # May change between two runs on one directory: the answers stay the same.
 _FREE = frozenset(
@@ -130,14 +205,22 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 
     Raises UsageError: one line that names the file, the setting and what is wrong with it.
     """
-    tree = _read(file) if file else {}
-    return settings_from(merged(tree, flags), str(file) if file else "settings")
+    return settings_from(settings_tree(file, flags), str(file) if file else "settings")
 
 
 def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
     """The settings that ``tree`` holds. Raises UsageError: one line that names ``where`` and what is wrong."""
     _check_models(tree, where)
     return _validated(tree, where)
+
+
+def settings_tree(file: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``file`` says with ``flags`` over it, not checked; a part that is left empty is not there.
+
+    Raises UsageError where the file cannot be read.
+    """
+    tree = _read(file) if file else {}
+    return merged({name: value for name, value in tree.items() if value is not None}, flags)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -193,10 +276,14 @@ def _explain(error: ValidationError) -> str:
     """The first problem, as one line."""
     problems = error.errors(include_url=False)
     misspelt = [one for one in problems if one["type"] in _UNKNOWN]
-    problem = (misspelt or problems)[0]
+    return explained((misspelt or problems)[0])
+
+
+def explained(problem: Mapping[str, Any]) -> str:
+    """One problem that the check of settings found, as a line that says where it is and what to do."""
     path = [str(part) for part in problem["loc"]]
     name = ".".join(path) or "settings"
-    if misspelt:
+    if problem["type"] in _UNKNOWN:
         known = _known_names(path[:-1])
         near = get_close_matches(path[-1], known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
@@ -209,6 +296,10 @@ def _known_names(path: list[str]) -> list[str]:
     if path[:1] == ["models"]:
         owner: Any = ModelSettings if len(path) > 1 else ModelsSettings
         return sorted(owner.model_fields)
+    if path[:1] == ["prices"]:
+        return sorted(PriceSettings.model_fields)
+    if path[:1] == ["budget"]:
+        return sorted(BudgetSettings.model_fields)
     if path[:1] == ["method"]:
         return sorted(CodecLMOptions.__dataclass_fields__)
     return sorted(Settings.model_fields)

@@ -83,6 +83,9 @@ def simulate(
     response_format: Annotated[
         str, typer.Option(help="JSON schemas: follow, ignore or refuse.")
     ] = "follow",
+    prompt_cache: Annotated[
+        bool, typer.Option("--prompt-cache", help="Report input read from a prompt cache.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
     tuned: Annotated[
         list[str] | None,
@@ -126,6 +129,7 @@ def simulate(
         retry_after_s=None if retry_after == "none" else parse_duration(retry_after),
         hint_share=hint_share,
         response_format=response_format,
+        prompt_cache=prompt_cache,
         faults=Faults.parse(faults),
     )
     world = World(seed)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from codeclm.assembly import make_job, open_parties, preflight, tally_of
-from codeclm.engine.events import Observer
+from codeclm.engine.events import Observer, wants
 from codeclm.engine.run import Run
 from codeclm.errors import UsageError
 from codeclm.llm.cache import CachedModel, Store
@@ -52,7 +52,8 @@ async def synthesize(
 
     def tell(event: object) -> None:
         for observer in observers:
-            observer(event)
+            if wants(observer, type(event)):
+                observer(event)
 
     async with AsyncExitStack() as stack:
         store: Store = MemoryStore()

@@ -27,10 +27,20 @@ CAPACITY = (RateLimited, OutOfService, Overloaded, ModelLoading, ServerError, Co
 
 
 class FailureWatch:
-    """An observer that calls ``stop`` once where more than half of the last 200 items to end have failed."""
+    """An observer that calls ``stop`` once where more than half of the last 200 items to end have failed.
 
-    def __init__(self, stop: Callable[[RunStopped], None]) -> None:
+    ``good`` are the types of what ends well.
+    """
+
+    wants = (StepFinished, StepFailed, StepPostponed)
+
+    def __init__(
+        self,
+        stop: Callable[[RunStopped], None],
+        good: tuple[type, ...] = (Example, Rejection),
+    ) -> None:
         self._stop = stop
+        self._good = good
         self._latest: deque[bool] = deque(maxlen=WINDOW)
         self._failures = 0
         self._is_over = False
@@ -39,7 +49,7 @@ class FailureWatch:
         match event:
             case StepFinished():
                 for made in event.made:
-                    if isinstance(made, Example | Rejection):
+                    if isinstance(made, self._good):
                         self._add(failed=False)
             case StepFailed() | StepPostponed():
                 if not isinstance(event.error, (*CAPACITY, Declined)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import yaml
 
 from codeclm.errors import UsageError
 
-__all__ = ["read_yaml", "write_yaml"]
+__all__ = ["read_yaml", "yaml_text"]
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -48,7 +47,6 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return tree
 
 
-def write_yaml(tree: Mapping[str, Any]) -> str:
-    """``tree`` as YAML, in its own order."""
-    text: str = yaml.safe_dump(dict(tree), sort_keys=False, allow_unicode=True)
-    return text
+def yaml_text(tree: dict[str, Any]) -> str:
+    """``tree`` as YAML, in ASCII: whatever its texts hold is quoted, and nothing in them ends a document."""
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=False, width=1_000_000)

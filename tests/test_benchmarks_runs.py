@@ -13,6 +13,7 @@ from benchmarks.measured import pipeline
 from benchmarks.replay import replay
 from benchmarks.result import Result, read, write
 from benchmarks.scale import scale
+from benchmarks.watching import watching
 
 
 def quiet(line: str) -> None:
@@ -49,6 +50,13 @@ def test_scale_tells_cost_and_memory(tmp_path: Path) -> None:
     figures = check(scale(1, quiet, 1_500), tmp_path)
     assert figures["pipeline peak_mb"] > 0
     assert figures["pipeline last_to_first"] == 1
+
+
+def test_watching_charges_a_view(tmp_path: Path) -> None:
+    """What a look costs, and which share of the run's CPU all looks are."""
+    figures = check(watching(1, quiet, 450, ["rich"], 0.02), tmp_path)
+    assert figures["rich look_ms"] > 0
+    assert 0 < figures["rich looking_share"] < 100
 
 
 def test_the_pipeline_fills_its_limit() -> None:

@@ -359,6 +359,31 @@ async def test_observers_learn_every_fact_in_order() -> None:
     assert kinds == [*step, StepFinished, *step, StepFailed]
 
 
+@pytest.mark.anyio
+async def test_an_observer_is_told_what_it_wants() -> None:
+    """One that names types of facts gets those and no others; one beside it still gets all."""
+
+    class Finishes:
+        wants = (StepFinished,)
+
+        def __init__(self) -> None:
+            self.told: list[object] = []
+
+        def __call__(self, event: object) -> None:
+            self.told.append(event)
+
+    async def finish(task: Task) -> Sequence[Done]:
+        return [Done(Part(task.number, 0))]
+
+    some, everything = Finishes(), list[object]()
+    pipeline = Pipeline([Stage("finish", finish, Task, (Done,))], (Done,))
+    async with pipeline.open([Task(0)], [some, everything.append]) as outcomes:
+        async for _ in outcomes:
+            pass
+    assert [type(event) for event in some.told] == [StepFinished]
+    assert [type(event) for event in everything] == [ItemAdmitted, StepStarted, StepFinished]
+
+
 def test_a_record_without_a_home_is_found_before_the_run() -> None:
     """A stage that emits what nobody accepts is refused when the pipeline is built."""
 

@@ -15,14 +15,16 @@ import codeclm
 PACKAGE = Path(codeclm.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
+COMMANDS = {path.stem for path in MODULES if path.stem.endswith("_cli")}
+
 # Imports go down this list only; modules in one row of a package may import each other.
 LAYERS = [
     {"collector", "errors", "number_set", "printable", "records", "version"},
-    {"engine", "llm", "simulator"},
+    {"engine", "llm", "page", "simulator"},
     {"parsing"},
     {"stages"},
     {"methods"},
-    {"yaml_file"},
+    {"prices", "yaml_file"},
     {
         "disk",
         "endpoints",
@@ -35,17 +37,24 @@ LAYERS = [
         "settings",
         "ledger",
     },
-    {"watch"},
+    {"receipts", "watch"},
     {"stdin"},
     {"sources"},
+    {"judgements", "new_directory", "ordered_rows", "pilot"},
     {"archive", "sink", "assembly", "endpoints", "watch"},
-    {"open_files", "plan"},
+    {"status"},
+    {"status_words"},
+    {"costs", "open_files", "plan", "reference", "settings_problems"},
+    {"checkup", "forecast", "starter"},
     {"session", "synthesis"},
+    {"running"},
     {"run"},
     {"live"},
-    {"console", "demo", "public", "simulate"},
-    {"bench"},
-    {"bench_cli", "cache_cli"},
+    {"own_prompts"},
+    {"console", "demo", "public", "rehearsal", "simulate"},
+    {"bench", "evaluation", "export", "report", "rethreshold"},
+    {"comparison"},
+    COMMANDS,
     {"cli", "__init__"},
     {"__main__"},
 ]
@@ -53,15 +62,27 @@ APART = [{"engine", "llm"}, {"engine", "simulator"}, {"llm", "simulator"}]
 
 # One third-party library, one place that imports it.
 THIRD_PARTY = {
-    "aiohttp": {"llm/http.py", "simulator"},
+    "aiohttp": {"llm/http.py", "report/server.py", "simulator"},
     "asyncio_throttle": {"llm"},
     "diskcache": {"llm"},
-    "jinja2": {"bench/page.py", "stages/prompt.py"},
+    "huggingface_hub": {"export/hub.py"},
+    "jinja2": {"evaluation/page.py", "page/rendering.py", "stages/prompt.py"},
     "orjson": {"llm", "simulator", "lines.py"},
-    "pydantic": {"settings.py"},
-    "pygal": {"bench/chart.py"},
-    "rich": {"bench/table.py", "console.py", "live.py"},
-    "typer": {"bench_cli.py", "cache_cli.py", "cli.py", "simulate.py"},
+    "pyarrow": {"export/parquet.py"},
+    "prometheus_client": {"progress/metrics.py"},
+    "pydantic": {
+        "comparison/settings.py",
+        "evaluation/settings.py",
+        "settings.py",
+        "settings_problems.py",
+    },
+    "pygal": {"page/drawing.py", "rethreshold/chart.py"},
+    "rich": {"bench/table.py", "console.py", "evaluation/screen.py", "live.py", "report/tree.py"},
+    "typer": {
+        *(f"{name}.py" for name in COMMANDS),
+        "cli.py",
+        "simulate.py",
+    },
     "uvloop": {"console.py"},
     "yaml": {"yaml_file.py"},
 }
@@ -121,6 +142,24 @@ def test_the_package_itself_loads_nothing() -> None:
     assert not {*loaded.stdout.split()} & {*THIRD_PARTY, "asyncio"}
 
 
+def test_the_version_is_told_at_once() -> None:
+    """Nothing is loaded for it, and it is what the whole command line tells where that is asked."""
+    ask = "import sys; sys.argv = ['codeclm', '--version']; from codeclm.{module} import main\n"
+    look = "try:\n    main()\nexcept SystemExit as end:\n    print(end.code, *sys.modules)"
+    told: list[str] = []
+    for module in ("__main__", "cli"):
+        script = ask.format(module=module) + look
+        ran = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        version, modules = ran.stdout.splitlines()
+        code, *loaded = modules.split()
+        told.append(f"{version} {code}")
+        if module == "__main__":
+            assert not {name.split(".")[0] for name in loaded} & {*THIRD_PARTY, "asyncio"}
+    assert told[0] == told[1] == f"codeclm {codeclm.__version__} 0"
+
+
 def test_public_names_are_listed_and_sorted() -> None:
     """``__all__`` is what there is, in order, and each name exists."""
     assert codeclm.__all__ == sorted(codeclm.__all__)
@@ -145,7 +184,16 @@ def test_a_run_loads_only_what_it_needs() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", look], capture_output=True, text=True, check=True
     ).stdout.split()
-    needless = ("aiohttp.web", "codeclm.bench", "codeclm.demo", "codeclm.simulator", "rich", "yaml")
+    needless = (
+        "aiohttp.web",
+        "codeclm.bench",
+        "codeclm.demo",
+        "codeclm.report",
+        "codeclm.simulator",
+        "prometheus_client",
+        "rich",
+        "yaml",
+    )
     assert [
         name for name in loaded if f"{name}.".startswith(tuple(f"{one}." for one in needless))
     ] == []

@@ -128,7 +128,7 @@ COMPLETIONS: list[tuple[object, Completion]] = [
             cache_read_input_tokens=100,
             output_tokens=1,
         ),
-        Completion("Hi", "stop", Usage(113, 1)),
+        Completion("Hi", "stop", Usage(113, 1, 100)),
     ),
     (counted(input_tokens=3, cache_read_input_tokens=None), Completion("Hi", "stop", Usage(3), flags=UNCOUNTED)),
     (counted(input_tokens=0, output_tokens=0), uncounted("Hi", "stop")),

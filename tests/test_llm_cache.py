@@ -87,7 +87,7 @@ def test_what_changes_an_answer_changes_the_key(other: ChatRequest) -> None:
 def test_what_cannot_change_an_answer_is_not_in_the_key() -> None:
     """Who asks, how urgently, how the number is written and the order of fields do not count."""
     keys = KeyMaker(dict(reversed(IDENTITY.items())))
-    same = replace(ASKED, stage="respond", priority=0)
+    same = replace(ASKED, stage="respond", priority=0, item="a", iteration=2, attempt=1)
     assert keys.key(same) == KeyMaker(IDENTITY).key(ASKED)
     whole, fraction = replace(ASKED, temperature=1), replace(ASKED, temperature=1.0)
     assert keys.key(whole) == keys.key(fraction)
@@ -103,10 +103,17 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 counts = st.one_of(st.none(), st.integers(0, 2**40))
 
 
-@given(st.builds(Completion, texts, texts, st.builds(Usage, counts, counts), texts))
+@given(st.builds(Completion, texts, texts, st.builds(Usage, counts, counts, counts), texts))
 def test_completions_survive_storing(completion: Completion) -> None:
     """What is decoded is what was encoded."""
     assert decode(encode(completion)) == completion
+
+
+def test_what_earlier_versions_stored_can_be_read() -> None:
+    """They knew nothing of prompt caches; where nothing is known of them, the form is theirs still."""
+    stored = b'{"finish_reason":"stop","reasoning":"","text":"yes","usage":[3,1]}'
+    assert decode(stored) == Completion("yes", "stop", Usage(3, 1))
+    assert encode(Completion("yes", "stop", Usage(3, 1))) == stored
 
 
 @pytest.mark.parametrize(
@@ -142,12 +149,18 @@ async def test_each_request_is_told_once() -> None:
     completion = Completion("yes", "stop", Usage(3, 1))
     trial = Trial(ScriptedModel(lambda request: completion))
     for stage in ("judge", "respond"):
-        assert await trial.model.complete(replace(ASKED, stage=stage)) == completion
+        asked = replace(ASKED, stage=stage, item=f"of {stage}", iteration=2, attempt=1)
+        assert await trial.model.complete(asked) == completion
     assert [(event.model, event.stage, event.source, event.usage) for event in trial.told] == [
         ("openai:m", "judge", "endpoint", Usage(3, 1)),
         ("openai:m", "respond", "cache", Usage(3, 1)),
     ]
     assert all(event.duration_s >= 0 for event in trial.told)
+    key = KeyMaker(IDENTITY).key(ASKED)
+    assert [(event.item, event.iteration, event.attempt, event.key) for event in trial.told] == [
+        ("of judge", 2, 1, key),
+        ("of respond", 2, 1, key),
+    ]
 
 
 @pytest.mark.parametrize(

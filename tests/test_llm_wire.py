@@ -39,6 +39,11 @@ def answer(message: object, finish_reason: object = "stop", **more: object) -> d
     return {"choices": [{"message": message, "finish_reason": finish_reason}], **more}
 
 
+def counted(**more: object) -> dict[str, Any]:
+    """An answer of 9 tokens to a prompt of 90, with ``more`` to be said of them."""
+    return answer({"content": "Hi"}, usage={"prompt_tokens": 90, "completion_tokens": 9, **more})
+
+
 def behind_a_gateway(**fields: object) -> dict[str, Any]:
     """An answer of a provider after it went through a gateway that has no field for ``fields``."""
     whole = answer({"content": "Hi"})
@@ -60,6 +65,28 @@ COMPLETIONS: list[tuple[object, Completion]] = [
         answer({"content": "Hi"}, usage={"prompt_tokens": 3, "completion_tokens": 1}),
         Completion("Hi", "stop", Usage(3, 1)),
     ),
+    # The prompt cache, as OpenAI and its like, DeepSeek and Moonshot report it.
+    (
+        counted(prompt_tokens_details={"cached_tokens": 64}),
+        Completion("Hi", "stop", Usage(90, 9, 64)),
+    ),
+    (
+        counted(prompt_tokens_details={"cached_tokens": 0}),
+        Completion("Hi", "stop", Usage(90, 9, 0)),
+    ),
+    (counted(prompt_cache_hit_tokens=64), Completion("Hi", "stop", Usage(90, 9, 64))),
+    (counted(cached_tokens=64), Completion("Hi", "stop", Usage(90, 9, 64))),
+    (
+        counted(prompt_tokens_details={"cached_tokens": 640}),
+        Completion("Hi", "stop", Usage(90, 9, 90)),
+    ),
+    (counted(prompt_tokens_details={"cached_tokens": -1}), Completion("Hi", "stop", Usage(90, 9))),
+    (counted(prompt_tokens_details={"cached_tokens": "9"}), Completion("Hi", "stop", Usage(90, 9))),
+    (counted(prompt_tokens_details=None), Completion("Hi", "stop", Usage(90, 9))),
+    # Gemini counts thoughts in the total alone.
+    (counted(total_tokens=399), Completion("Hi", "stop", Usage(90, 309))),
+    (counted(total_tokens=99), Completion("Hi", "stop", Usage(90, 9))),
+    (counted(total_tokens=1), Completion("Hi", "stop", Usage(90, 9))),
     (
         answer({"content": "Hi"}, usage={"prompt_tokens": 3, "completion_tokens": None}),
         Completion("Hi", "stop", Usage(3), flags=UNCOUNTED),

@@ -9,13 +9,14 @@ import pytest
 from jinja2 import Template
 
 from codeclm.errors import ParseError
+from codeclm.parsing.explained_scores import parse_explained_scores
 from codeclm.parsing.scores import parse_scores
 from codeclm.simulator import Answer, World
 from codeclm.simulator.difficulty import ASPECTS
 from codeclm.simulator.models import STRONG
 from codeclm.simulator.sentences import FILLER, SUBSTANCE
 from codeclm.simulator.use_cases import USE_CASES
-from codeclm.stages import augment, decode, encode, improve, judge, rubrics
+from codeclm.stages import augment, decode, encode, evaluate, improve, judge, rubrics
 from codeclm.stages.augment import parse_yes_no
 from codeclm.stages.decode import parse_instructions
 from codeclm.stages.encode import parse_metadata
@@ -23,8 +24,9 @@ from codeclm.stages.improve import parse_instruction
 from codeclm.stages.rubrics import parse_rubrics
 
 ANSWERS = 2_000
-ENCODE, DECODE, RUBRICS, IMPROVE, JUDGE, CHECK = (
-    Template(stage.TEMPLATE) for stage in (encode, decode, rubrics, improve, judge, augment)
+ENCODE, DECODE, RUBRICS, IMPROVE, JUDGE, CHECK, EVALUATE = (
+    Template(stage.TEMPLATE)
+    for stage in (encode, decode, rubrics, improve, judge, augment, evaluate)
 )
 WORLD = World(0, unreadable_share=0.0)
 SEEDS = WORLD.seeds(ANSWERS)
@@ -41,10 +43,15 @@ def improve_prompt(number: int) -> str:
     return str(IMPROVE.render(action=action, instruction=SEEDS[number]))
 
 
-def judge_prompt(number: int) -> str:
+def judge_prompt(number: int, template: Template = JUDGE) -> str:
     first, second = " ".join(SUBSTANCE[: number % 30]), " ".join(FILLER[: number % 7])
     shown = {"first_response": first, "second_response": second}
-    return str(JUDGE.render(instruction=SEEDS[number], **shown))
+    return str(template.render(instruction=SEEDS[number], **shown))
+
+
+def read_evaluation(text: str) -> Sequence[str]:
+    read = parse_explained_scores(text)
+    return (f"{read.first:g}", f"{read.second:g}", read.explanation)
 
 
 def read_metadata(text: str) -> Sequence[str]:
@@ -67,6 +74,7 @@ KINDS: dict[str, tuple[Callable[[int], str], Callable[[str], Sequence[str]]]] = 
     "rubrics": (lambda i: RUBRICS.render(**entry(i), count=4), read_rubrics),
     "improve": (improve_prompt, lambda text: [parse_instruction(text)]),
     "judge": (judge_prompt, lambda text: [f"{score:g}" for score in parse_scores(text)]),
+    "evaluate": (lambda i: judge_prompt(i, EVALUATE), read_evaluation),
 }
 
 

@@ -29,6 +29,7 @@ from codeclm.simulator.reader import (
     Check,
     Decode,
     Encode,
+    Evaluate,
     Improve,
     Judge,
     Respond,
@@ -48,11 +49,12 @@ from codeclm.simulator.skills import SKILL_OF_KEYWORD, SKILLS
 from codeclm.simulator.use_cases import AUDIENCES, DETAILS, FORMS, USE_CASES
 from codeclm.simulator.words import words
 from codeclm.simulator.writer import improve, write_instruction
-from codeclm.stages import augment, decode, encode, judge, rubrics
+from codeclm.stages import augment, decode, encode, evaluate, judge, rubrics
 from codeclm.stages import improve as improve_stage
 
-ENCODE, DECODE, RUBRICS, IMPROVE, JUDGE, CHECK = (
-    Template(stage.TEMPLATE) for stage in (encode, decode, rubrics, improve_stage, judge, augment)
+ENCODE, DECODE, RUBRICS, IMPROVE, JUDGE, CHECK, EVALUATE = (
+    Template(stage.TEMPLATE)
+    for stage in (encode, decode, rubrics, improve_stage, judge, augment, evaluate)
 )
 METADATA = {"use_case": "legal advice", "skills": ["legal reasoning", "casual tone"]}
 MARKS = {aspect.mark for aspect in ASPECTS}
@@ -63,6 +65,9 @@ ASK_OF: dict[str, Callable[[int], str]] = {
     "rubrics": lambda i: RUBRICS.render(**METADATA, count=4),
     "improve": lambda i: IMPROVE.render(action="Add limits.", instruction=f"Explain law {i}."),
     "judge": lambda i: JUDGE.render(
+        instruction="Why?", first_response=f"{SUBSTANCE[i % 36]}", second_response=FILLER[i % 36]
+    ),
+    "evaluate": lambda i: EVALUATE.render(
         instruction="Why?", first_response=f"{SUBSTANCE[i % 36]}", second_response=FILLER[i % 36]
     ),
     "respond": lambda i: f"Explain law number {i}.",
@@ -323,6 +328,7 @@ def test_prompts_are_taken_apart_at_their_own_labels(as_sent: Callable[[str], st
         (ENCODE.render(instruction=tricky), Encode(tricky)),
         (IMPROVE.render(action="Add it.", instruction=tricky), Improve("Add it.", tricky)),
         (JUDGE.render(**ratings, scale=5), Judge(tricky, "a [x]", "", 5)),
+        (EVALUATE.render(**ratings, scale=5), Evaluate(tricky, "a [x]", "", 5)),
         (DECODE.render(**METADATA, count=7, language="German"), Decode(*metadata, 7)),
         (RUBRICS.render(**METADATA, count=3), Rubrics(*metadata, 3)),
         (CHECK.render(**METADATA), Check(*metadata)),

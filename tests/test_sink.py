@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from codeclm.engine.stage import Failed
-from codeclm.errors import Declined, Filtered, ParseError, Refused
+from codeclm.errors import Declined, Filtered, ItemError, ParseError, Refused
 from codeclm.methods.work import Pair, entry_of
 from codeclm.records import (
     Again,
@@ -63,17 +63,47 @@ def test_a_selected_row_has_all_that_is_promised(tmp_path: Path) -> None:
             "actions": ["action 1", "action 2"],
             "strong_response": "S",
             "target_response": "T",
+            "target_cut_off": False,
             "history": [
                 {
                     "instruction": f"text a {n}",
                     "gap": 0.0,
                     "scores": {"strong": [5, 5], "target": [5, 5]},
+                    "strong_response": "S",
+                    "target_response": "T",
+                    "target_cut_off": False,
                 }
                 for n in (1, 2)
             ],
         }
     ]
     sink.close()
+
+
+@pytest.mark.parametrize("error", [ParseError("no scores", "??"), Refused("no", "??")])
+def test_what_ends_on_its_way_keeps_the_comparisons_before(
+    tmp_path: Path, error: ItemError
+) -> None:
+    """They were paid for; whether the step improved, responded or judged shows no difference."""
+    latest = verdict("a", 6, 5, iteration=2)
+    draft = latest.comparison.draft
+    onward = Draft("a", ENTRY, "text a 3", 3, ("action 1", "action 2"), latest)
+    for number, (item, stage) in enumerate(
+        (
+            (Again(draft, latest), "improve"),
+            (onward, "respond"),
+            (Comparison(onward, "S", "T"), "judge"),
+        )
+    ):
+        sink = Sink(tmp_path)
+        sink.write(Failed(item, stage, error))
+        sink.close()
+        (file,) = (path for path in tmp_path.glob("*.jsonl") if path.stat().st_size)
+        row = json.loads(file.read_bytes())
+        history = [(one["gap"], one["target_response"]) for one in row["history"]]
+        assert history == [(0, "T"), (1, "T")]
+        assert (row["use_case"], row["iteration"]) == ("music", 3 if number else 2)
+        file.unlink()
 
 
 def test_the_dataset_is_sorted_and_each_id_is_there_once(tmp_path: Path) -> None:
@@ -187,7 +217,9 @@ def test_a_declined_instruction_is_discarded_and_no_failure(
         "skills": ["rhythm", "rhyme"],
         "iteration": 1,
         "seed_id": "evol_1",
+        "actions": [],
         "raw": "raw",
+        "history": [],
     }
     assert sink.counts()["failed_by_stage"] == {}
     sink.close()

@@ -84,9 +84,7 @@ async def _simulated(
         return await _conducted(asked, lambda stopper, view: compare(order, view, stopper))
 
 
-async def _conducted(
-    asked: Asked, work: Callable[[Stopper, Any], Awaitable[Compared]]
-) -> Compared:
+async def _conducted(asked: Asked, work: Callable[[Stopper, Any], Awaitable[Compared]]) -> Compared:
     view = view_for(asked.progress)
     return await conduct(lambda stopper: work(stopper, view), view, ADVICE)
 
@@ -99,7 +97,9 @@ def _ended(compared: Compared, order: CompareOrder | None = None) -> int:
         first = order.place.training(compared.untrained[0])
         print_line(f"training sets and configurations: {first.parent}")
         print_line(f"train each, as in: cd {first / 'trl'} && trl sft --config sft.yaml")
-        print_line(f"then name the models under compare.candidates ({', '.join(compared.untrained)}); {ADVICE}")
+        print_line(
+            f"then name the models under compare.candidates ({', '.join(compared.untrained)}); {ADVICE}"
+        )
     return compared.exit_code
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as hidden
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class CompareOrder:
     comparison: Comparison
     place: Place
     simulated: SimulatedModels | None = None
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    environ: Mapping[str, str] = hidden(default_factory=lambda: os.environ, repr=False)
 
     @property
     def tree(self) -> Mapping[str, Any]:
@@ -53,7 +54,10 @@ class CompareOrder:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How a comparison ended. ``results`` is None where it was stopped, for ``reason``; ``untrained`` wait for a model."""
+    """How a comparison ended. ``results`` is None where it was stopped, for ``reason``.
+
+    ``untrained`` are the variants that no model was trained on yet.
+    """
 
     exit_code: int
     results: Mapping[str, Any] | None
@@ -97,7 +101,9 @@ async def _judge(
         test_set = read_test_set(settings.test_set or place.test_set)
         judging = _evaluation(order, candidates)
         finished = await evaluate(
-            EvaluationOrder(test_set, judging, place.evaluation, environ=order.environ), view, stopper
+            EvaluationOrder(test_set, judging, place.evaluation, environ=order.environ),
+            view,
+            stopper,
         )
         if finished.reason:
             return Compared(finished.exit_code, None, finished.reason)
@@ -166,7 +172,9 @@ def _common_size(data: Sequence[DataSet], wanted: int, view: View) -> int:
             f"all training sets have {smallest.examples:,}"
         )
     if not smallest.examples:
-        raise UsageError(f"{smallest.variant.name}: not one example was made; see its run's summary.json")
+        raise UsageError(
+            f"{smallest.variant.name}: not one example was made; see its run's summary.json"
+        )
     return min(wanted, smallest.examples)
 
 

@@ -86,7 +86,9 @@ def write_training_set(data: DataSet, size: int, settings: CompareSettings, plac
     _write_rows(directory / "trl" / "data" / "train.jsonl", prompt_completions(rows))
     _write(directory / "trl" / "sft.yaml", trl_configuration(training, "data", "model"))
     _write_rows(directory / "axolotl" / "train.jsonl", conversations(rows))
-    _write(directory / "axolotl" / "sft.yaml", axolotl_configuration(training, "train.jsonl", "model"))
+    _write(
+        directory / "axolotl" / "sft.yaml", axolotl_configuration(training, "train.jsonl", "model")
+    )
 
 
 def _sized(tree: Mapping[str, Any], size: int) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def _sized(tree: Mapping[str, Any], size: int) -> dict[str, Any]:
     method = tree.get("method") or {}
     if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
         return dict(tree)
-    return merged(tree, {"method": {"selected": size}})
+    return merged(tree, {"method": {"total": size}})
 
 
 def _rows(path: Path | None) -> Iterator[dict[str, Any]]:

@@ -32,9 +32,7 @@ def results_of(
         "test_set": evaluation and evaluation["test_set"],
         "reference": evaluation and evaluation["reference"],
         "judge": evaluation and evaluation["judge"],
-        "variants": [
-            {**_made(one), "evaluation": judged.get(one.variant.name)} for one in data
-        ],
+        "variants": [{**_made(one), "evaluation": judged.get(one.variant.name)} for one in data],
         "comparisons": evaluation["comparisons"] if evaluation else [],
     }
 
@@ -88,7 +86,7 @@ def _made(data: DataSet) -> dict[str, Any]:
 def _table(
     title: str, rows: Sequence[tuple[str, Results]], comparisons: Sequence[Results]
 ) -> Table:
-    header = ["variant", "W", "T", "L", "CRR", "95 %", "to the row above", "95 %", "p"]
+    header = ["variant", "W", "T", "L", "CRR", "95 %", "added", "95 %"]
     before = [None, *(one["name"] for _, one in rows)]
     cells = [
         [label, *_judged(one["evaluation"]), *_difference(one["name"], above, comparisons)]
@@ -104,15 +102,13 @@ def _judged(figures: Results | None) -> list[str]:
     return [*counts, f"{figures['crr']:.2f}", _interval(figures["interval"])]
 
 
-def _difference(
-    name: str, above: str | None, comparisons: Sequence[Results]
-) -> list[str]:
+def _difference(name: str, above: str | None, comparisons: Sequence[Results]) -> list[str]:
     for one in comparisons:
         sign = {(name, above): 1, (above, name): -1}.get((one["a"], one["b"]))
         if sign is not None and one["crr_difference"] is not None:
             ends = sorted(sign * end for end in one["interval"])
-            return [f"{sign * one['crr_difference']:+.2f}", _interval(ends), f"{one['p_crr']:.3g}"]
-    return ["", "", ""]
+            return [f"{sign * one['crr_difference'] + 0.0:+.2f}", _interval(ends)]
+    return ["", ""]
 
 
 def _interval(ends: Sequence[float]) -> str:

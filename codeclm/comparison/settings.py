@@ -14,7 +14,7 @@ from codeclm.evaluation.settings import PartySettings
 from codeclm.settings import ModelSettings
 from codeclm.yaml_file import read_yaml
 
-__all__ = ["Comparison", "CompareSettings", "Group", "TrainingSettings", "load_comparison"]
+__all__ = ["CompareSettings", "Comparison", "Group", "TrainingSettings", "load_comparison"]
 
 Group = Literal["methods", "ablation", "matching"]
 
@@ -57,7 +57,7 @@ class CompareSettings(_Strict):
     variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     test_set: Path | None = None
     seed_share: float = Field(0.2, gt=0, lt=1)
-    training: TrainingSettings = Field(default_factory=TrainingSettings)
+    training: TrainingSettings = Field(default_factory=lambda: TrainingSettings.model_validate({}))
     candidates: dict[str, PartySettings] = Field(default_factory=dict)
     reference: PartySettings | None = None
     judge: ModelSettings | None = None

@@ -77,7 +77,9 @@ def _port(place: Place, world: Mapping[str, Any]) -> int:
     stored = read_json(path)
     if stored is not None:
         if {name: stored.get(name) for name in world} != world:
-            raise UsageError(f"{place.path}: it holds a comparison in another simulated world; give another -o")
+            raise UsageError(
+                f"{place.path}: it holds a comparison in another simulated world; give another -o"
+            )
         return int(stored["port"])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

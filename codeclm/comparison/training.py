@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from codeclm.comparison.settings import TrainingSettings
-from codeclm.yaml_file import write_yaml
+from codeclm.yaml_file import yaml_text
 
 __all__ = ["axolotl_configuration", "conversations", "prompt_completions", "trl_configuration"]
 
@@ -37,7 +36,7 @@ def conversations(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
 def trl_configuration(settings: TrainingSettings, data: str, output: str) -> str:
     """For ``trl sft --config FILE``; ``data`` is a directory with the training set."""
     template = settings.chat_template
-    return write_yaml(
+    return yaml_text(
         {
             "model_name_or_path": settings.base_model,
             "dataset_name": data,
@@ -63,8 +62,12 @@ def trl_configuration(settings: TrainingSettings, data: str, output: str) -> str
 def axolotl_configuration(settings: TrainingSettings, data: str, output: str) -> str:
     """For ``axolotl train FILE``; ``data`` is the file of the training set."""
     template = settings.chat_template
-    jinja = {"chat_template": "jinja", "chat_template_jinja": str(template.resolve())} if template else {}
-    return write_yaml(
+    jinja = (
+        {"chat_template": "jinja", "chat_template_jinja": str(template.resolve())}
+        if template
+        else {}
+    )
+    return yaml_text(
         {
             "base_model": settings.base_model,
             "datasets": [

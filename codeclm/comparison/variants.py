@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from codeclm.comparison.settings import CompareSettings, Group
 from codeclm.errors import UsageError
-from codeclm.rundir import is_name
 
 __all__ = ["GROUPS", "Variant", "variants_of"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """``change`` goes over the configuration; the method is given ``seed_share`` of the seeds. ``title`` is for tables."""
+    """``change`` goes over the configuration; ``seed_share`` of the seeds are used. ``title`` is for tables."""
 
     name: str
     title: str
@@ -76,8 +78,10 @@ def variants_of(settings: CompareSettings) -> dict[str, Variant]:
     """All that ``settings`` compares, each once, by name. Raises UsageError for a name that is no file's."""
     found = {variant.name: variant for variant in _listed(settings)}
     for name in found:
-        if not is_name(name):
-            raise UsageError(f"compare.variants: {name!r} cannot be a directory; give another name")
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"compare.variants: {name!r} is no name for a directory; letters, digits, and . _ + - are"
+            )
     return found
 
 

@@ -30,8 +30,7 @@ def interval_of_mean(values: Sequence[float], seed: int = 0) -> tuple[float, flo
 def summary_of(worlds: Sequence[Results]) -> dict[str, Any]:
     """Mean CRR of each variant over ``worlds``, and of each group how much each row adds to the one above."""
     crr = {
-        one["name"]: [_crr(world, one["name"]) for world in worlds]
-        for one in worlds[0]["variants"]
+        one["name"]: [_crr(world, one["name"]) for world in worlds] for one in worlds[0]["variants"]
     }
     groups = {}
     for group in worlds[0]["groups"]:
@@ -51,7 +50,7 @@ def summary_of(worlds: Sequence[Results]) -> dict[str, Any]:
 
 def world_tables(summary: Results) -> Iterator[Table]:
     """A table a group."""
-    header = ["variant", "mean CRR", "95 %", "to the row above", "95 %", "higher in"]
+    header = ["variant", "mean CRR", "95 %", "added", "95 %", "higher in"]
     for group, rows in summary["groups"].items():
         cells = [
             [

@@ -38,7 +38,8 @@ class Channel(Generic[T]):
     @property
     def has_idle_getter(self) -> bool:
         """Whether the next item goes straight to somebody who waits for it."""
-        return any(not getter.done() for getter in self._getters)
+        getters = self._getters  # a cancelled one stays among them until the next item
+        return bool(getters) and (not getters[0].done() or any(not one.done() for one in getters))
 
     async def put(self, item: T) -> None:
         """Append ``item``; waits while the channel is full. Raises ChannelClosed."""

@@ -17,6 +17,7 @@ __all__ = [
     "StepFinished",
     "StepPostponed",
     "StepStarted",
+    "wants",
 ]
 
 
@@ -84,13 +85,25 @@ class StageStatistics:
 
 @dataclass(frozen=True, slots=True)
 class PipelineStatistics:
-    """A pipeline at one moment. ``inside`` counts records that have entered and are no outcome yet."""
+    """A pipeline at one moment. ``inside`` counts records that have entered and are no outcome yet.
+
+    Items of the source enter with one of so many ``tickets``; ``is_all_in``: the source is at its end.
+    """
 
     stages: tuple[StageStatistics, ...]
     admitted: int
+    tickets: int
     tickets_in_use: int
+    is_all_in: bool
     inside: int
     inside_peak: int
 
 
 Observer = Callable[[object], None]
+"""Is told every fact, or only those of the types in its attribute ``wants``: what nobody wants is not even made."""
+
+
+def wants(observer: Observer, kind: type) -> bool:
+    """Whether ``observer`` is to be told facts of this type."""
+    named: tuple[type, ...] | None = getattr(observer, "wants", None)
+    return named is None or kind in named

@@ -24,12 +24,14 @@ from codeclm.engine.events import (
     StepFinished,
     StepPostponed,
     StepStarted,
+    wants,
 )
 from codeclm.engine.stage import Failed, Stage
 from codeclm.errors import ItemError, RunStopped, TransientError
 
 __all__ = ["Run"]
 
+FACTS = (ItemAdmitted, StepStarted, StepFinished, StepFailed, StepPostponed, RunDrained)
 MOST_POSTPONED = 10_000
 """Records that wait for a second try at the end; what fails beyond them fails at once."""
 
@@ -47,7 +49,9 @@ class Run:
     ) -> None:
         self._route = route
         self._source = source
-        self._observers = tuple(observers)
+        self._observers: dict[type, list[Observer]] = {
+            kind: [one for one in observers if wants(one, kind)] for kind in FACTS
+        }
         self._lanes = tuple(_Lane(index, stage) for index, stage in enumerate(stages))
         self._routes: dict[tuple[int, type], int | None] = {}
         self._outbox: Channel[object] = Channel(tickets)
@@ -57,7 +61,7 @@ class Run:
         self._salvaging = False
         self._tickets_in_use = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._exhausted = False
+        self._is_all_in = self._exhausted = False
         self._stopped: RunStopped | None = None
         self._admitted = self._inside = self._inside_peak = 0
 
@@ -88,7 +92,9 @@ class Run:
         return PipelineStatistics(
             stages=tuple(lane.statistics() for lane in self._lanes),
             admitted=self._admitted,
+            tickets=self._all_tickets,
             tickets_in_use=self._tickets_in_use,
+            is_all_in=self._is_all_in,
             inside=self._inside,
             inside_peak=self._inside_peak,
         )
@@ -111,7 +117,7 @@ class Run:
         return task
 
     def _tell(self, event: object) -> None:
-        for observer in self._observers:
+        for observer in self._observers[type(event)]:
             observer(event)
 
     async def _admit(self) -> None:
@@ -119,9 +125,10 @@ class Run:
             async for item in items:
                 ticket = await self._take_ticket()
                 self._admitted += 1
-                if self._observers:
+                if self._observers[ItemAdmitted]:
                     self._tell(ItemAdmitted(item))
                 await self._send(-1, item, ticket)
+        self._is_all_in = True
         await self._salvage()
         self._exhausted = True
         self._end_if_done()
@@ -203,7 +210,7 @@ class Run:
         """What the stage makes of ``record``; None where the run is to stop and the record stays pending."""
         name = lane.stage.name
         started_s = self._time()
-        if self._observers:
+        if self._observers[StepStarted]:
             self._tell(StepStarted(name, record))
         try:
             made: Sequence[object] = await lane.stage.step(record)
@@ -217,7 +224,7 @@ class Run:
             self.drain(reason)
             return None
         lane.done += 1
-        if self._observers:
+        if self._observers[StepFinished]:
             self._tell(StepFinished(name, record, tuple(made), self._time() - started_s))
         return made
 

@@ -127,7 +127,21 @@ def _reasoning(message: dict[str, Any]) -> str:
 def _usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage()
-    return Usage(_tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens")))
+    given, made = _tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens"))
+    total = _tokens(usage.get("total_tokens"))
+    if given is not None and made is not None and total is not None:
+        # One provider counts thoughts in the total only, and bills them as output.
+        made = max(made, total - given)
+    return Usage(given, made, _cached(usage, given))
+
+
+def _cached(usage: dict[str, Any], given: int | None) -> int | None:
+    """Tokens of the input that were read from the prompt cache, None where nothing is said of it."""
+    details = usage.get("prompt_tokens_details")
+    inside = details.get("cached_tokens") if isinstance(details, dict) else None
+    places = (inside, usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens"))
+    found = next((count for count in places if type(count) is int and count >= 0), None)
+    return None if found is None or given is None else min(found, given)
 
 
 def _tokens(count: Any) -> int | None:

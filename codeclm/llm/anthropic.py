@@ -118,7 +118,12 @@ def _usage(usage: Any) -> Usage:
     counts = [usage.get(name) for name in INPUT_COUNTS]
     known = [count for count in counts if type(count) is int and count > 0]
     output = usage.get("output_tokens")
-    return Usage(sum(known) or None, output if type(output) is int and output > 0 else None)
+    read = usage.get("cache_read_input_tokens")
+    return Usage(
+        sum(known) or None,
+        output if type(output) is int and output > 0 else None,
+        read if known and type(read) is int and read >= 0 else None,
+    )
 
 
 ANTHROPIC = ChatApi("/messages", fields, read_message, needed=("max_tokens",))

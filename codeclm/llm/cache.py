@@ -40,7 +40,7 @@ def encode(completion: Completion) -> bytes:
         "finish_reason": completion.finish_reason,
         "reasoning": completion.reasoning,
         "text": completion.text,
-        "usage": [completion.usage.input_tokens, completion.usage.output_tokens],
+        "usage": _counts(completion.usage),
     }
     try:
         return orjson.dumps(record)
@@ -57,13 +57,27 @@ def decode(value: bytes) -> Completion | None:
             record["finish_reason"],
             record["reasoning"],
         )
-        input_tokens, output_tokens = record["usage"]
+        usage = _usage(record["usage"])
     except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
         return None
     words_are_text = type(text) is type(finish_reason) is type(reasoning) is str
-    if not words_are_text or type(input_tokens) not in COUNT or type(output_tokens) not in COUNT:
+    if not words_are_text or usage is None:
         return None
-    return Completion(text, finish_reason, Usage(input_tokens, output_tokens), reasoning)
+    return Completion(text, finish_reason, usage, reasoning)
+
+
+def _counts(usage: Usage) -> list[int | None]:
+    """Input and output, and what was read from the prompt cache where that is known: versions before it know two."""
+    counts = [usage.input_tokens, usage.output_tokens]
+    return counts if usage.cached_input_tokens is None else [*counts, usage.cached_input_tokens]
+
+
+def _usage(counts: list[object]) -> Usage | None:
+    input_tokens, output_tokens, *more = counts
+    cached = more[0] if more else None
+    if type(input_tokens) in COUNT and type(output_tokens) in COUNT and type(cached) in COUNT:
+        return Usage(input_tokens, output_tokens, cached)  # type: ignore[arg-type]
+    return None
 
 
 class CachedModel:
@@ -90,7 +104,7 @@ class CachedModel:
         self._model = model
         self._on_event = on_event
         self._clock = clock
-        self._followers: dict[str, deque[Future[Outcome]]] = {}
+        self._followers: dict[str, deque[Future[Outcome]] | None] = {}  # None: nobody as yet
 
     async def complete(self, request: ChatRequest) -> Completion:
         """Answer ``request``; raises what ``inner`` raises."""
@@ -99,11 +113,11 @@ class CachedModel:
         if key in self._followers:
             outcome = await self._follow(key)
             if isinstance(outcome, Completion):
-                return self._answered(request, outcome, "shared", began_s)
+                return self._answered(request, key, outcome, "shared", began_s)
             if outcome is not None:
                 raise outcome
         else:
-            self._followers[key] = deque()
+            self._followers[key] = None
         try:
             stored = await self._store.get(key)
             completion = None if stored is None else decode(stored)
@@ -120,12 +134,15 @@ class CachedModel:
             self._hand_over(key)
             raise
         self._settle(key, completion)
-        return self._answered(request, completion, source, began_s)
+        return self._answered(request, key, completion, source, began_s)
 
     async def _follow(self, key: str) -> Outcome:
         """What the call under way brings; None where it was cancelled and this one is to lead."""
         turn: Future[Outcome] = get_running_loop().create_future()
-        self._followers[key].append(turn)
+        followers = self._followers[key]
+        if followers is None:
+            followers = self._followers[key] = deque()
+        followers.append(turn)
         try:
             return await turn
         except CancelledError:
@@ -143,14 +160,25 @@ class CachedModel:
         del self._followers[key]
 
     def _settle(self, key: str, outcome: Completion | Exception) -> None:
-        for turn in self._followers.pop(key):
+        for turn in self._followers.pop(key) or ():
             if not turn.done():
                 turn.set_result(outcome)
 
     def _answered(
-        self, request: ChatRequest, completion: Completion, source: str, began_s: float
+        self, request: ChatRequest, key: str, completion: Completion, source: str, began_s: float
     ) -> Completion:
-        usage, duration_s = completion.usage, self._clock() - began_s
-        flags = completion.flags
-        self._on_event(Answered(self._model, request.stage, source, usage, duration_s, flags))
+        self._on_event(
+            Answered(
+                self._model,
+                request.stage,
+                source,
+                completion.usage,
+                self._clock() - began_s,
+                completion.flags,
+                request.item,
+                request.iteration,
+                request.attempt,
+                key,
+            )
+        )
         return completion

@@ -23,8 +23,10 @@ class ChatRequest:
 
     ``draw`` tells samples of one prompt apart: equal requests with equal draws are one answer.
     ``stage`` (who asks) and ``priority`` (lower goes first at the endpoint) do not change the answer
-    and are no part of its identity. ``schema`` is ``{"name": ..., "schema": ...}``: a JSON schema that
-    the answer is to follow where the endpoint can see to that; plain JSON values only.
+    and are no part of its identity; nor do ``item`` (the id of the entry, the unit of work or the instruction that the
+    call is for, "" where that is not known), ``iteration`` (of the instruction, 0 before there is one) and ``attempt``
+    (0, or the how-manieth repeated draw of one question it is). ``schema`` is ``{"name": ..., "schema": ...}``: a
+    JSON schema that the answer is to follow where the endpoint can see to that; plain JSON values only.
     """
 
     messages: tuple[Message, ...]
@@ -34,14 +36,21 @@ class ChatRequest:
     stage: str = ""
     priority: int = 0
     schema: Mapping[str, object] | None = None
+    item: str = ""
+    iteration: int = 0
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the endpoint counted them; None where it did not say."""
+    """Tokens as the endpoint counted them; None where it did not say.
+
+    ``cached_input_tokens`` are those of the input that it read from its prompt cache.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
+    cached_input_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

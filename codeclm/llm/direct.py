@@ -90,22 +90,24 @@ class DirectModel:
 
     async def complete(self, request: ChatRequest) -> Completion:
         """One POST. Raises errors without frames and causes: those hold what the server echoed."""
-        outcome = await self._outcome(request)
+        asked = self._api.fields(request, self._endpoint.model, self._send_seed)
+        fields = self._dialect.written(asked, self._extra)
+        # The answer has no name here: it must not hang on the error that it amounts to.
+        outcome = self._outcome(await self._post.send(body_of(fields)), fields)
         if isinstance(outcome, Completion):
             return outcome
         raise outcome
 
-    async def _outcome(self, request: ChatRequest) -> Completion | CodecLMError:
-        asked = self._api.fields(request, self._endpoint.model, self._send_seed)
-        body = self._dialect.written(asked, self._extra)
+    def _outcome(
+        self, answer: Answer | CodecLMError, sent: Mapping[str, object]
+    ) -> Completion | CodecLMError:
+        if not isinstance(answer, Answer):
+            return answer
         failure: CodecLMError
         try:
-            answer = await self._post.send(body_of(body))
-            if not isinstance(answer, Answer):
-                return answer
             return self._read(answer)
         except ParameterRefused as error:
-            failure = error if self._dialect.learn(error.parameter, body) else self._hopeless(error)
+            failure = error if self._dialect.learn(error.parameter, sent) else self._hopeless(error)
         except CodecLMError as error:
             failure = error
         return bare(failure)

@@ -15,13 +15,18 @@ __all__ = [
     "EndpointDown",
     "Listener",
     "Paused",
+    "PerhapsBilled",
     "Retried",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A request got its answer. ``source``: "endpoint" (paid), "cache", or "shared" (with an equal call)."""
+    """A request got its answer. ``source``: "endpoint" (paid), "cache", or "shared" (with an equal call).
+
+    ``item``, ``iteration`` and ``attempt`` are those of the request; ``key`` is the answer's name in the cache, equal
+    for equal requests, "" where there is no cache.
+    """
 
     model: str
     stage: str
@@ -29,6 +34,10 @@ class Answered:
     usage: Usage
     duration_s: float
     flags: tuple[str, ...] = ()
+    item: str = ""
+    iteration: int = 0
+    attempt: int = 0
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Retried:
     stage: str
     error: str
     wait_s: float
+    iteration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,17 @@ class CallFailed:
     model: str
     stage: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerhapsBilled:
+    """An attempt brought nothing of use, and the endpoint may want to be paid for it: at most so many tokens."""
+
+    model: str
+    stage: str
+    iteration: int
+    input_tokens: int
+    output_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

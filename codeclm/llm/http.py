@@ -25,6 +25,7 @@ from codeclm.errors import (
     TimedOut,
     Unreachable,
 )
+from codeclm.llm.deadlines import Deadlines
 from codeclm.llm.secret import Secret, bare
 
 __all__ = ["ANSWER_LIMIT_BYTES", "Answer", "Post", "Session", "open_session"]
@@ -36,7 +37,6 @@ ANSWER_LIMIT_BYTES = 16 * 2**20
 ONE_PIECE_BYTES = 2**20  # a larger body is sent in pieces: the loop would stand still for it
 HEADER_LIMIT_BYTES = 16 * 2**10  # for one of them
 CONNECT_S = 15
-EXACT_BELOW_S = 20  # above it timeouts are rounded up to whole seconds: less than 5 %
 KEEP_ALIVE_S = 4  # common servers drop an idle connection after 5 s
 DNS_CACHE_S = 300
 NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
@@ -110,31 +110,31 @@ class Post:
         # Answers are not worth the time that compression takes.
         self._headers = {"Content-Type": JSON, "Accept-Encoding": "identity", **(headers or {})}
         self._timeout_s = timeout_s
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout_s, sock_connect=CONNECT_S, ceil_threshold=EXACT_BELOW_S
-        )
+        self._deadlines = Deadlines(timeout_s)
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S)
 
     async def send(self, body: bytes) -> Answer | CodecLMError:
         """One POST, and its answer read to the end; or the error that it ended in."""
         _connected.set(False)
+        response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._session.post(
-                self._url,
-                data=_payload(body),
-                headers=self._all_headers(),
-                timeout=self._timeout,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientError, OSError) as error:
-            return bare(self._stale(error) or self._translated(error))
-        try:
-            return Answer(response.status, response.headers, await _read(response))
+            with self._deadlines.block():
+                response = await self._session.post(
+                    self._url,
+                    data=_payload(body),
+                    headers=self._all_headers(),
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+                return Answer(response.status, response.headers, await _read(response))
         except BaseException as error:
-            response.close()  # read to its end, it gives its connection back by itself
+            if response is not None:
+                response.close()  # read to its end, it gives its connection back by itself
             if isinstance(error, CodecLMError):
                 return bare(error)
             if isinstance(error, aiohttp.ClientError | OSError):
-                return bare(self._translated(error))
+                stale = self._stale(error) if response is None else None
+                return bare(stale or self._translated(error))
             raise
 
     def _all_headers(self) -> Mapping[str, str]:

@@ -10,38 +10,21 @@ import math
 import time
 from asyncio import CancelledError, Future, TimerHandle, get_running_loop
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from asyncio_throttle.throttler import Throttler
 
 from codeclm.errors import RunStopped
-from codeclm.llm.concurrency import Change, Concurrency
+from codeclm.llm.allowance import Allowance, LimitStatistics
+from codeclm.llm.concurrency import Concurrency
+from codeclm.llm.held_up import Cause, HeldUp
 from codeclm.llm.hidden_rate import HiddenRate
 from codeclm.llm.line import Line, Waiter
 from codeclm.llm.pace import FULL_WINDOW_WAIT_S, WINDOW_S, RequestRate, Window
-from codeclm.llm.tokens import TokenLimits, Tokens
+from codeclm.llm.tokens import NO_TOKENS, TokenLimits, Tokens
 
 __all__ = ["Allowance", "Gate", "LimitStatistics", "Limits", "request_window"]
 
 SHORTEST_WAIT_S = 0.001  # the resolution of timers
-NO_TOKENS = Tokens()
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What an endpoint allows, as far as the user knows; None for what is not limited.
-
-    At most ``max_in_flight`` calls are under way; with ``adaptive``, fewer where the endpoint shows that it takes
-    fewer. ``brisk_below``: more calls in flight than that are approached slowly.
-    """
-
-    max_in_flight: int = 64
-    adaptive: bool = True
-    requests_per_minute: float | None = None
-    tokens_per_minute: float | None = None
-    input_tokens_per_minute: float | None = None
-    output_tokens_per_minute: float | None = None
-    brisk_below: float = math.inf
 
 
 class Gate:
@@ -51,21 +34,12 @@ class Gate:
         """Seconds until a call may start; infinite where only the end of another call can tell."""
         return 0.0
 
+    def why(self, now_s: float) -> Cause:
+        """What it is that calls wait for, where they must."""
+        return Cause.pause
+
     def start(self, now_s: float) -> None:
         """Take in that a call starts."""
-
-
-@dataclass(frozen=True, slots=True)
-class LimitStatistics:
-    """What the limits of one endpoint see. ``allowed`` calls may be in flight now, ``changes`` is how that came."""
-
-    in_flight: int
-    peak_in_flight: int
-    waiting: int
-    started: int
-    allowed: int
-    changes: tuple[Change, ...]
-    rate_per_s: float | None
 
 
 def request_window(requests_per_minute: float) -> Window:
@@ -91,6 +65,7 @@ class Limits:
         window: Window | None = None,
     ) -> None:
         self.clock = clock
+        self._allowance = allowance
         self.concurrency = Concurrency(
             allowance.max_in_flight,
             adaptive=allowance.adaptive,
@@ -107,10 +82,13 @@ class Limits:
             output=allowance.output_tokens_per_minute,
         )
         self._line = Line()
+        self._held_up = HeldUp(clock)
+        self._cause = Cause.in_flight
         self._timer: TimerHandle | None = None
         self._resting: set[Future[None]] = set()
         self._closed: RunStopped | None = None
         self.in_flight = self._peak_in_flight = self._started = 0
+        self._busy_s, self._busy_at_s = 0.0, clock()
 
     @property
     def counts_tokens(self) -> bool:
@@ -125,7 +103,9 @@ class Limits:
     def statistics(self) -> LimitStatistics:
         """The counts of this moment."""
         rate_per_s = self.hidden_rate.per_s
+        self._count(0, self.clock())
         return LimitStatistics(
+            allowance=self._allowance,
             in_flight=self.in_flight,
             peak_in_flight=self._peak_in_flight,
             waiting=len(self._line),
@@ -133,17 +113,20 @@ class Limits:
             allowed=self.concurrency.allowed,
             changes=tuple(self.concurrency.changes),
             rate_per_s=None if rate_per_s == math.inf else rate_per_s,
+            resting=len(self._resting),
+            busy_s=self._busy_s,
+            held_up=self._held_up.seconds(),
         )
 
-    async def admit(self, priority: int = 0, tokens: Tokens = NO_TOKENS) -> int:
-        """Wait for the turn to start a call of about ``tokens``; how many are in flight with it.
+    async def admit(self, priority: int = 0, tokens: Tokens = NO_TOKENS, stage: str = "") -> int:
+        """Wait for the turn to start a call of ``stage``, of about ``tokens``; how many are in flight with it.
 
         Every return must be followed by one ``finish``. Raises what ``close`` was given.
         """
         self._raise_if_closed()
         if not self._line and self._start(tokens) == 0:
             return self.in_flight
-        waiter = Waiter(get_running_loop().create_future(), priority, tokens)
+        waiter = Waiter(get_running_loop().create_future(), priority, tokens, stage)
         self._line.join(waiter)
         if self._line.first() is waiter:
             self._dispatch()
@@ -158,7 +141,7 @@ class Limits:
 
     def finish(self) -> None:
         """Take in that a call has ended; the first in line takes its place."""
-        self.in_flight -= 1
+        self._count(-1, self.clock())
         if self._line:
             self._dispatch()
 
@@ -196,6 +179,7 @@ class Limits:
                 waiter.turn.set_result(0)
         for over in self._resting:
             _end(over)
+        self._held_up.over()
         self._stop_timer()
         return error
 
@@ -203,33 +187,45 @@ class Limits:
         """Start a call and return 0, or return the seconds after which it is worth another try."""
         if self.in_flight >= self.concurrency.allowed:
             self.concurrency.use(self.clock())
+            self._cause = Cause.in_flight
             return math.inf
         now_s = self.clock()
         wait_s = self._wait_s(tokens, now_s)
         if wait_s > 0:
             return wait_s
         if self._rate is not None and not self._rate.take():
+            self._cause = Cause.requests
             return FULL_WINDOW_WAIT_S
         if self._tokens:
             self._tokens.take(tokens)
         self.hidden_rate.start(now_s)
         self._gate.start(now_s)
         self._started += 1
-        self.in_flight += 1
+        self._count(1, now_s)
         self.concurrency.start(self.in_flight)
         if self.in_flight > self._peak_in_flight:
             self._peak_in_flight = self.in_flight
         return 0.0
 
     def _wait_s(self, tokens: Tokens, now_s: float) -> float:
+        """Seconds until nothing is in the way; what is in it longest is then ``_cause``."""
         wait_s = self._gate.wait_s(now_s)
-        if self._rate is not None:
-            wait_s = max(wait_s, self._rate.wait_s())
-        if self._tokens:
-            wait_s = max(wait_s, self._tokens.wait_s(tokens))
+        if wait_s > 0:
+            self._cause = self._gate.why(now_s)
+        if self._rate is not None and (due_in_s := self._rate.wait_s()) > wait_s:
+            wait_s, self._cause = due_in_s, Cause.requests
+        if self._tokens and (full_in_s := self._tokens.wait_s(tokens)) > wait_s:
+            wait_s, self._cause = full_in_s, self._tokens.why(tokens)
         if wait_s <= 0:  # asked last: it notes whether it is what holds up
             wait_s = self.hidden_rate.wait_s(now_s)
+            self._cause = Cause.hidden_rate
         return wait_s
+
+    def _count(self, change: int, now_s: float) -> None:
+        """Take in that so many calls more are in flight from now on."""
+        self._busy_s += self.in_flight * (now_s - self._busy_at_s)
+        self._busy_at_s = now_s
+        self.in_flight += change
 
     def _dispatch(self) -> None:
         """Start as many from the front of the line as may start now."""
@@ -238,10 +234,12 @@ class Limits:
             if not waiter.turn.done():  # else it was cancelled a moment ago
                 wait_s = self._start(waiter.tokens)
                 if wait_s > 0:
+                    self._held_up.by(self._cause, waiter.stage)
                     self._wake_in(wait_s)
                     return
                 waiter.turn.set_result(self.in_flight)
             self._line.leave(waiter)
+        self._held_up.over()
         self._stop_timer()
 
     def _withdraw(self, waiter: Waiter) -> None:

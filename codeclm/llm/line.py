@@ -12,13 +12,14 @@ from codeclm.llm.tokens import Tokens
 __all__ = ["Line", "Waiter"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Waiter:
     """One call that waits. ``turn`` is done when it is decided: how many are in flight with it, or 0 to give up."""
 
     turn: Future[int]
     priority: int
     tokens: Tokens
+    stage: str = ""
 
 
 class Line:

@@ -24,7 +24,7 @@ class RegulatedModel:
         """Wait for the turn, call, and hand the turn on."""
         regulator = self._regulator
         expected = regulator.expected(request)
-        level = await regulator.limits.admit(request.priority, expected)
+        level = await regulator.limits.admit(request.priority, expected, request.stage)
         started_s = regulator.clock()
         try:
             completion = await self._inner.complete(request)

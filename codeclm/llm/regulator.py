@@ -24,11 +24,13 @@ from codeclm.llm.chat import ChatRequest, Completion
 from codeclm.llm.circuit import OUTAGES, Circuit
 from codeclm.llm.episode import Episode
 from codeclm.llm.events import EndpointBack, EndpointDown, Listener, Paused
+from codeclm.llm.held_up import Cause
+from codeclm.llm.latency import Latencies, LatencyCounts
 from codeclm.llm.limits import Allowance, Gate, Limits, LimitStatistics
 from codeclm.llm.pace import Window
 from codeclm.llm.pauses import Pauses
 from codeclm.llm.preflight import STAGE
-from codeclm.llm.tokens import Estimates, Tokens
+from codeclm.llm.tokens import NO_TOKENS, Estimates, Tokens
 
 __all__ = ["EndpointStatistics", "Regulator"]
 
@@ -38,13 +40,26 @@ RAMP_PAUSE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class EndpointStatistics:
-    """An endpoint as seen by its calls: its limits, and how often and how long it did not take calls."""
+    """An endpoint as seen by its calls: its limits, and how often and how long it did not take calls.
 
+    ``paused_left_s``: no call starts for so long; ``down_for_s``: it has been out of service for so long; 0 where that
+    is not so. ``answers`` and ``failures`` are attempts, those refused for a rate (``rate_limited``) aside;
+    ``latencies`` how long the answered ones took; tokens are what the endpoint counted.
+    """
+
+    name: str
     limits: LimitStatistics
     rate_limited: int
     paused_for_s: float
+    paused_left_s: float
     outages: int
     is_down: bool
+    down_for_s: float
+    answers: int
+    failures: int
+    input_tokens: int
+    output_tokens: int
+    latencies: LatencyCounts
 
 
 def _ignore(event: object) -> None:
@@ -78,23 +93,34 @@ class Regulator:
         self._estimates = Estimates()
         gate = _Shut(self._pauses, self._circuit)
         self.limits = Limits(allowance, gate, clock=clock, window=window)
-        self._rate_limited = 0
+        self._rate_limited = self._answers = self._failures = 0
+        self._input_tokens = self._output_tokens = 0
+        self._latencies = Latencies()
         self._episode = Episode(self.limits, clock)
         gate.resume = self._episode.end
 
     def statistics(self) -> EndpointStatistics:
         """The counts of this moment."""
+        now_s = self.clock()
         return EndpointStatistics(
-            self.limits.statistics(),
-            self._rate_limited,
-            self._pauses.total_s,
-            self._circuit.outages,
-            self._circuit.is_open,
+            name=self._model,
+            limits=self.limits.statistics(),
+            rate_limited=self._rate_limited,
+            paused_for_s=self._pauses.total_s,
+            paused_left_s=self._pauses.left_s(now_s),
+            outages=self._circuit.outages,
+            is_down=self._circuit.is_open,
+            down_for_s=self._circuit.open_for_s(now_s),
+            answers=self._answers,
+            failures=self._failures,
+            input_tokens=self._input_tokens,
+            output_tokens=self._output_tokens,
+            latencies=self._latencies.counts(),
         )
 
     def expected(self, request: ChatRequest) -> Tokens:
         """What ``request`` will probably use; nothing where tokens are not limited."""
-        return self._estimates.expected(request) if self.limits.counts_tokens else Tokens()
+        return self._estimates.expected(request) if self.limits.counts_tokens else NO_TOKENS
 
     def answered(
         self, request: ChatRequest, completion: Completion, started_s: float, expected: Tokens
@@ -108,6 +134,10 @@ class Regulator:
         self.limits.concurrency.answer(request.stage, usage.output_tokens, started_s, now_s)
         self.limits.hidden_rate.answer(started_s, now_s)
         self._episode.answers += 1
+        self._answers += 1
+        self._latencies.add(now_s - started_s)
+        self._input_tokens += usage.input_tokens or 0
+        self._output_tokens += usage.output_tokens or 0
         if self.limits.counts_tokens:
             self._estimates.learn(request, usage)
             if usage.input_tokens is not None and usage.output_tokens is not None:
@@ -124,9 +154,10 @@ class Regulator:
         """Take in that a call failed that had started as the ``level``-th in flight; what this amounts to."""
         if self.limits.counts_tokens:  # without an answer, the prompt is what was used
             self.limits.correct(expected, Tokens(self._estimates.prompt(request)))
+        if isinstance(error, RateLimited):
+            return self._slow_down(error, started_s, level)
+        self._failures += 1
         match error:
-            case RateLimited():
-                return self._slow_down(error, started_s, level)
             case KeyRefused():
                 self._alive(started_s, self.clock())
                 return self._final(self._acceptance.refuse_key(error), error)
@@ -204,6 +235,9 @@ class _Shut(Gate):
         if wait_s <= 0:
             self.resume()
         return wait_s
+
+    def why(self, now_s: float) -> Cause:
+        return Cause.outage if self._circuit.is_open else Cause.pause
 
     def start(self, now_s: float) -> None:
         self._circuit.start(now_s)

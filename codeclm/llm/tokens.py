@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from codeclm.llm.chat import ChatRequest, Usage
+from codeclm.llm.held_up import Cause
 
-__all__ = ["Estimates", "TokenBucket", "TokenLimits", "Tokens"]
+__all__ = ["NO_TOKENS", "Estimates", "TokenBucket", "TokenLimits", "Tokens"]
 
 CHARACTERS_PER_TOKEN = 4.0
 UNKNOWN_OUTPUT_TOKENS = 512
@@ -21,6 +22,9 @@ class Tokens:
 
     input: int = 0
     output: int = 0
+
+
+NO_TOKENS = Tokens()
 
 
 class Estimates:
@@ -102,18 +106,32 @@ class TokenLimits:
         input: float | None = None,  # noqa: A002 - the word for it
         output: float | None = None,
     ) -> None:
+        given = (
+            (both, (1, 1), Cause.tokens),
+            (input, (1, 0), Cause.input_tokens),
+            (output, (0, 1), Cause.output_tokens),
+        )
         self._buckets: Sequence[tuple[TokenBucket, int, int]] = [
             (TokenBucket(per_minute, clock), *shares)
-            for per_minute, shares in ((both, (1, 1)), (input, (1, 0)), (output, (0, 1)))
+            for per_minute, shares, _ in given
             if per_minute
         ]
+        self._causes = [cause for per_minute, _, cause in given if per_minute]
 
     def __bool__(self) -> bool:
         return bool(self._buckets)
 
     def wait_s(self, tokens: Tokens) -> float:
         """Seconds until ``tokens`` can be taken from every bucket."""
-        return max(
+        return max(self._waits_s(tokens))
+
+    def why(self, tokens: Tokens) -> Cause:
+        """Which of the limits it is that they wait for longest."""
+        waits_s = [*self._waits_s(tokens)]
+        return self._causes[waits_s.index(max(waits_s))]
+
+    def _waits_s(self, tokens: Tokens) -> Iterator[float]:
+        return (
             bucket.wait_s(tokens.input * inputs + tokens.output * outputs)
             for bucket, inputs, outputs in self._buckets
         )

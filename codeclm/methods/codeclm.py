@@ -91,7 +91,7 @@ def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
 
     async def encode_seed(seed: Seed) -> Sequence[Unit]:
         try:
-            metadata = await encode.ask({"instruction": seed.instruction})
+            metadata = await encode.ask({"instruction": seed.instruction}, item=entry_of(seed).id)
         except ItemError as error:
             if isinstance(error, TransientError) and work.postponed(seed):
                 return []
@@ -102,7 +102,9 @@ def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
     async def check_pair(pair: Pair) -> Sequence[Unit]:
         metadata = pair.entry.metadata
         try:
-            reasonable = await check.ask({"use_case": metadata.use_case, "skills": metadata.skills})
+            reasonable = await check.ask(
+                {"use_case": metadata.use_case, "skills": metadata.skills}, item=pair.entry.id
+            )
         except ItemError as error:
             if isinstance(error, TransientError) and work.postponed(pair):
                 return []

@@ -12,29 +12,34 @@ __all__ = ["CodecLMOptions"]
 class CodecLMOptions:
     """Settings of CodecLM (arXiv 2404.05875). Raises ValueError for what cannot be.
 
-    total: basic instructions to make over all entries; 2000 unless ``per_entry`` is given.
+    total: basic instructions to make over all entries; each entry is asked for ceil(total / entries), and exactly so
+        many are taken. All seeds are encoded. 2000 unless ``per_entry`` is given.
     extends: smaller totals this run was given before, oldest first; what they made is kept as it was.
-    per_entry: instructions for each entry, for input of unknown length.
-    per_call: the most that one decode call is asked for.
-    augment_to: metadata entries to extend the pool to by mix and match; 0 never; None is 200, where there are
-        seeds and a total.
+    per_entry: instructions for each entry, instead of ``total``; with ``-`` for SEEDS, standard input is then a stream
+        without end.
+    per_call: the most that one decode call is asked for; more are further draws of the same prompt.
+    augment_to: metadata entries to extend the pool to by mix and match, where there are fewer; 0 never. Not given, it
+        is 200 where there are seeds and a total, else 0.
     check_pairs: let the strong model drop unreasonable pairs that mix and match made.
-    use_cases, allowed_skills: closed lists that encoding chooses from; empty for free choice.
-    language: what metadata and instructions are written in; None keeps the language of each seed.
-    self_rubrics: improve what the filter passes back; off, only basic instructions are filtered.
-    contrastive_filtering: off, every instruction is improved ``improvements`` times and strong answers it.
-    improvements: None for ``iterations - 1``; only without contrastive filtering.
+    use_cases: a closed list that encoding chooses from; empty for free choice.
+    allowed_skills: a closed list of skills that encoding chooses from; empty for free choice.
+    language: what metadata and instructions are written in; not given, that of each seed.
+    self_rubrics: improve what the filter passes back; off, only basic instructions are filtered (ablation).
+    contrastive_filtering: select by the gap; off, every instruction is improved ``improvements`` times and the strong
+        model's response kept (ablation).
+    improvements: only without contrastive filtering; not given, ``iterations`` - 1.
     iterations: most comparisons of one instruction, the basic one being the first.
-    theta: the gap of mean scores above which a pair is kept.
+    theta: the gap of mean scores above which a pair is selected.
     rubrics: rubrics, and actions, for each metadata entry.
-    swap_positions: judge twice with swapped positions; off, strong always stands first.
+    swap_positions: judge twice with swapped positions; off, the strong response always stands first.
     scale: the best score a judge can give.
     redraws: new draws for an answer that cannot be read.
-    on_cut_off: what to do where an answer ends at max_tokens: "double" asks once more with twice as many, "fail" does
-        not.
+    on_cut_off: what to do where an answer ends at ``max_tokens``: ``double`` asks once more with twice as many,
+        ``fail`` does not.
     temperature: for encode, decode, rubrics, improve and respond.
-    judge_temperature: for judge; a new draw of an unreadable judgement has ``temperature``.
-    max_tokens: the most tokens one answer may have.
+    judge_temperature: for judge; a new draw of an unreadable judgement has ``temperature``, for at 0 it would be the
+        same again.
+    max_tokens: the most tokens that one answer may have.
     system_prompt: sent before each instruction that is responded to.
     """
 

@@ -116,9 +116,9 @@ class AnthropicWire:
         }
         if said.has_usage:
             fields["usage"] = {
-                "input_tokens": said.input_tokens,
+                "input_tokens": said.input_tokens - (said.cached_tokens or 0),
                 "cache_creation_input_tokens": 0,
-                "cache_read_input_tokens": 0,
+                "cache_read_input_tokens": said.cached_tokens or 0,
                 "output_tokens": said.output_tokens,
             }
         return json_reply(fields, headers={**headers, "request-id": f"req_{stamp.number:012d}"})

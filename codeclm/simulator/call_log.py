@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 from codeclm.simulator.timeline import Timeline
 
-__all__ = ["CallLog", "body_digest"]
+__all__ = ["Bill", "CallLog", "body_digest"]
+
+
+@dataclass(slots=True)
+class Bill:
+    """What one model was made to do, whether or not anybody waited for its answers."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+
+    def add(self, input_tokens: int, cached_input_tokens: int, output_tokens: int) -> None:
+        """One more call; of its input so much was read from the prompt cache."""
+        self.calls += 1
+        self.input_tokens += input_tokens
+        self.cached_input_tokens += cached_input_tokens
+        self.output_tokens += output_tokens
 
 
 @dataclass(slots=True)
@@ -19,7 +36,8 @@ class CallLog:
     ``answered`` are those whose complete answer, with something in it to use, was handed to the connection;
     ``abandoned`` those whose client went away first. ``received`` and ``paid`` count equal request bodies by
     digest (all, and the answered ones); they stay empty unless the server records calls. Preflight calls are
-    never among the paid: every session asks them again on purpose.
+    never among the paid: every session asks them again on purpose. ``bills`` are by model what a provider would
+    want to be paid: every answer that was made, even where it was never taken.
     """
 
     requests: int = 0
@@ -35,6 +53,7 @@ class CallLog:
     by_fault: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
     paid: Counter[str] = field(default_factory=Counter)
+    bills: dict[str, Bill] = field(default_factory=dict)
     timeline: Timeline = field(default_factory=Timeline)
 
     def count_answer(self, kind: str, input_tokens: int, output_tokens: int, digest: str) -> None:
@@ -65,6 +84,7 @@ class CallLog:
             "by_model": dict(self.by_model),
             "by_kind": dict(self.by_kind),
             "by_fault": dict(self.by_fault),
+            "bills": {model: asdict(bill) for model, bill in self.bills.items()},
             "recorded": self.received.total(),
             "paid_again": self.paid_again,
             "seconds": [second.as_dict() for second in self.timeline],

@@ -18,7 +18,8 @@ class Said:
     """What a model said, before an API writes it down.
 
     ``finish_reason`` is "stop", "length", "content_filter" or "tool_calls". ``has_choices`` off: the frame
-    of an answer with nothing in it.
+    of an answer with nothing in it. ``cached_tokens`` of the input were read from the prompt cache, None where there is
+    none.
     """
 
     text: str | None
@@ -30,6 +31,7 @@ class Said:
     tool: str | None = None
     has_usage: bool = True
     has_choices: bool = True
+    cached_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

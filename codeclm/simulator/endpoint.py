@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from codeclm.simulator.call import BadRequest, ChatCall
-from codeclm.simulator.call_log import CallLog, body_digest
+from codeclm.simulator.call_log import Bill, CallLog, body_digest
 from codeclm.simulator.dialect import Dialect, Said, Stamp
 from codeclm.simulator.fault_answers import UNUSABLE, spoil, twist
 from codeclm.simulator.fault_grammar import FaultName
@@ -16,6 +16,7 @@ from codeclm.simulator.fault_refusals import bad_parameter, refusal_by_fault
 from codeclm.simulator.limits import Limits, Shortage
 from codeclm.simulator.openai_wire import model_list
 from codeclm.simulator.options import ServerOptions
+from codeclm.simulator.prompt_cache import PromptCache
 from codeclm.simulator.reply import RESET, Reply, retry_headers
 from codeclm.simulator.schedule import Schedule
 from codeclm.simulator.seeded import share_of
@@ -72,6 +73,7 @@ class Endpoint:
         self._first_at: float | None = None
         self._number = 0
         self._too_many_said = 0
+        self._prompts = PromptCache() if options.prompt_cache else None
         self._together = self._scope()
         self._scopes: dict[str, _Scope] = {}
 
@@ -217,7 +219,15 @@ class Endpoint:
             max_tokens=call.max_tokens,
             schema=call.schema if self._options.response_format == "follow" else None,
         )
-        said = Said(answer.text, answer.finish_reason, answer.input_tokens, answer.output_tokens)
+        said = Said(
+            answer.text,
+            answer.finish_reason,
+            answer.input_tokens,
+            answer.output_tokens,
+            cached_tokens=None if self._prompts is None else self._prompts.read(call),
+        )
+        bill = self.log.bills.setdefault(call.model, Bill())
+        bill.add(said.input_tokens, said.cached_tokens or 0, said.output_tokens)
         if fault is not _NO_FAULT:
             said = twist(said, fault)
         scope.limits.charge_output(said.output_tokens, self.second())

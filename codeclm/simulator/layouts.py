@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 __all__ = [
+    "explain_scores",
+    "lay_out_evaluation",
     "lay_out_instruction",
     "lay_out_list",
     "lay_out_metadata",
@@ -143,6 +145,43 @@ def lay_out_scores(first: float, second: float, scale: int, rng: Random) -> str:
     if pick < 0.98:
         return f"{a} {b}\n\nBoth address the request; {thinner} thin on detail."
     return f"Scores: {a} {b}"
+
+
+_ON_PAR = (
+    "Both responses address the instruction to the same degree. Neither adds anything that the other one misses.",
+    "The responses are on a par: the same points, at the same depth.",
+)
+_APART = (
+    "Assistant {better} is the more specific of the two and says what follows from it. Assistant {worse} stays vague.",
+    "The response of Assistant {worse} repeats itself in places, where that of Assistant {better} has {count} more "
+    "points to make.",
+    "Assistant {better} answers what was asked; in the other response about {count} sentences could be left out.",
+)
+
+
+def explain_scores(first: float, second: float, rng: Random) -> str:
+    """Why two responses got these scores."""
+    if first == second:
+        return rng.choice(_ON_PAR)
+    better, worse = (1, 2) if first > second else (2, 1)
+    return rng.choice(_APART).format(better=better, worse=worse, count=rng.randint(2, 6))
+
+
+def lay_out_evaluation(first: float, second: float, scale: int, why: str, rng: Random) -> str:
+    """Two scores, mostly on the first line as asked, and then why."""
+    a, b = f"{first:g}", f"{second:g}"
+    pick = rng.random()
+    if pick < 0.84:
+        return f"{a} {b}\n{why}"
+    if pick < 0.90:
+        return f"{a} {b}\n\n{why}"
+    if pick < 0.93:
+        return f"**{a} {b}**\n\n{why}"
+    if pick < 0.96:
+        return f"{a}/{scale} {b}/{scale}\n\nExplanation: {why}"
+    if pick < 0.98:
+        return f"Assistant 1: {a}\nAssistant 2: {b}\n\n{why}"
+    return f"Scores: {a} {b}\n\n{why}"
 
 
 def lay_out_word(word: str, rng: Random) -> str:

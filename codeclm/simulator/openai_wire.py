@@ -79,6 +79,7 @@ class OpenAIWire:
                 "prompt_tokens": said.input_tokens,
                 "completion_tokens": said.output_tokens,
                 "total_tokens": said.input_tokens + said.output_tokens,
+                **_details(said.cached_tokens),
             }
         return json_reply(fields, headers=headers)
 
@@ -122,6 +123,12 @@ def model_list(models: Sequence[str], created_s: int) -> Reply:
         for model in models
     ]
     return json_reply({"object": "list", "data": data})
+
+
+def _details(cached_tokens: int | None) -> dict[str, Any]:
+    if cached_tokens is None:
+        return {}
+    return {"prompt_tokens_details": {"cached_tokens": cached_tokens, "audio_tokens": 0}}
 
 
 def _message(said: Said) -> dict[str, Any]:

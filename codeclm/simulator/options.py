@@ -31,7 +31,8 @@ class ServerOptions:
     wait. Only ``hint_share`` of them do.
 
     Without ``api_key`` every key is good. ``record_calls`` counts equal request bodies. ``response_format``
-    ("follow", "ignore", "refuse") tells what becomes of JSON schemas.
+    ("follow", "ignore", "refuse") tells what becomes of JSON schemas. ``prompt_cache``: beginnings of prompts are kept,
+    and what was read from there is reported.
 
     Raises UsageError for a value out of range.
     """
@@ -56,6 +57,7 @@ class ServerOptions:
     quiet_limits: bool = False
     hint_share: float = 1.0
     response_format: str = "follow"
+    prompt_cache: bool = False
 
     def __post_init__(self) -> None:
         for name, fits, wanted in (

@@ -16,6 +16,7 @@ __all__ = [
     "Check",
     "Decode",
     "Encode",
+    "Evaluate",
     "Improve",
     "Judge",
     "Preflight",
@@ -80,6 +81,16 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
+class Evaluate:
+    """Asks for two scores from 1 to ``scale`` and an explanation."""
+
+    instruction: str
+    first: str
+    second: str
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
 class Respond:
     """Asks for a response to an instruction."""
 
@@ -91,7 +102,7 @@ class Preflight:
     """Asks for a sign of life: the whole prompt is PREFLIGHT."""
 
 
-Request = Preflight | Encode | Check | Decode | Rubrics | Improve | Judge | Respond
+Request = Preflight | Encode | Check | Decode | Rubrics | Improve | Judge | Evaluate | Respond
 
 PREFLIGHT = "Reply with OK."
 """What sessions ask first, to see whether a model answers at all."""
@@ -161,6 +172,13 @@ def _between(text: str, name: str, start: int) -> tuple[str, int]:
     return text[begin:end].strip(), end
 
 
+def _evaluate(text: str) -> Evaluate | None:
+    asked = _judge(text)
+    if asked is None:
+        return None
+    return Evaluate(asked.instruction, asked.first, asked.second, asked.scale)
+
+
 def _judge(text: str) -> Judge | None:
     scale = _SCALE.search(text)
     try:
@@ -179,6 +197,7 @@ _READERS: dict[str, Callable[[str], Request | None]] = {
     "You know what makes an instruction hard": _rubrics,
     "You make instructions for AI assistants more challenging": _improve,
     "You rate the responses of two AI assistants": _judge,
+    "You judge how well two AI assistants responded": _evaluate,
 }
 
 

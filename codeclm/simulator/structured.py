@@ -22,6 +22,7 @@ _NAMES = {
     "decode": ("instructions",),
     "rubrics": ("rubrics", "actions"),
     "judge": ("first", "second"),
+    "evaluate": ("first", "second", "explanation"),
 }
 
 
@@ -54,6 +55,8 @@ def _sorted_out(kind: str, content: Sequence[str]) -> _Content:
             return _Content(lists=deque([content[:half], content[half:]]))
         case "judge":
             return _Content(numbers=deque(map(float, content)))
+        case "evaluate":
+            return _Content(deque(content[2:]), numbers=deque(map(float, content[:2])))
     return _Content(deque(content))
 
 

@@ -7,7 +7,7 @@ favours the response it is shown first by ``position_bias`` points and errs by `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -21,6 +21,7 @@ from codeclm.simulator.reader import (
     Check,
     Decode,
     Encode,
+    Evaluate,
     Improve,
     Judge,
     Preflight,
@@ -37,7 +38,7 @@ from codeclm.simulator.tuning import tuned
 from codeclm.simulator.use_cases import USE_CASES
 from codeclm.simulator.words import words
 
-__all__ = ["Answer", "UnknownModel", "World", "tokens_of"]
+__all__ = ["CHARS_PER_TOKEN", "Answer", "UnknownModel", "World", "tokens_of"]
 
 CHARS_PER_TOKEN = 4
 _CODING_SKILLS = frozenset(USE_CASES["code generation"].skills)
@@ -54,7 +55,7 @@ class Answer:
 
     ``kind`` names what was asked ("encode", "decode", ...). ``content`` is what the text says, before it was
     laid out: use case and skills; instructions; rubrics, then actions; one instruction; two scores; yes or
-    no; a response. It is empty where the text is unreadable.
+    no; a response; two scores and why. It is empty where the text is unreadable.
     """
 
     text: str
@@ -70,7 +71,7 @@ class World:
 
     ``position_bias``: points that a judge adds to the response shown first. ``judge_noise``: standard
     deviation of each score, in points of 10. ``unreadable_share``: of the answers that somebody has to
-    read, how many are refusals or garbage (responses are never).
+    read, how many are refusals or garbage (responses are never). ``read`` tells what a prompt asks for.
 
     ``evenly_weak``: the target is behind the strong model by the same in everything; nothing else is planted.
 
@@ -84,6 +85,7 @@ class World:
         position_bias: float = 0.8,
         judge_noise: float = 0.5,
         unreadable_share: float = 0.005,
+        read: Callable[[str], Request] = read_prompt,
         evenly_weak: bool = False,
     ) -> None:
         if not 0 <= unreadable_share <= 1:
@@ -94,6 +96,7 @@ class World:
         self.position_bias = position_bias
         self.judge_noise = judge_noise
         self.unreadable_share = unreadable_share
+        self._read = read
         self.weak_skills = frozenset[str]() if evenly_weak else WEAK_SKILLS
         self.strong_suits = frozenset[str]() if evenly_weak else STRONG_SUITS
         self._profiles = models.evenly_weak(seed) if evenly_weak else models.profiles(seed)
@@ -157,7 +160,7 @@ class World:
         draw = "" if seed is not None or temperature == 0 else self._draws.getrandbits(64)
         said = [part for message in messages for part in (message["role"], message["content"])]
         rng = seeded(self.seed, model, temperature == 0, seed, draw, *said)
-        request = read_prompt(_last_user_message(messages))
+        request = self._read(_last_user_message(messages))
         text, content = self._write(request, profile, rng)
         kind = type(request).__name__.lower()
         if schema is not None and content:
@@ -179,7 +182,7 @@ class World:
         if rng.random() < self.unreadable_share:
             return layouts.refuse(rng), ()
         match request:
-            case Judge():
+            case Judge() | Evaluate():
                 return self._judge(request, profile, rng)
             case Decode(use_case, skills, count):
                 items = writer.write_instructions(use_case, skills, count, rng)
@@ -205,14 +208,18 @@ class World:
         return respond(request.instruction, quality, with_code, rng)
 
     def _judge(
-        self, request: Judge, profile: ModelProfile, rng: Random
+        self, request: Judge | Evaluate, profile: ModelProfile, rng: Random
     ) -> tuple[str, tuple[str, ...]]:
         noise = self.judge_noise * profile.judge_noise_factor
         first = quality_of(request.first) + self.position_bias + rng.gauss(0, noise)
         second = quality_of(request.second) + rng.gauss(0, noise)
         in_halves = rng.random() < 0.2
         a, b = (_score(points, request.scale, in_halves) for points in (first, second))
-        return layouts.lay_out_scores(a, b, request.scale, rng), (f"{a:g}", f"{b:g}")
+        scores = f"{a:g}", f"{b:g}"
+        if isinstance(request, Judge):
+            return layouts.lay_out_scores(a, b, request.scale, rng), scores
+        why = layouts.explain_scores(a, b, rng)
+        return layouts.lay_out_evaluation(a, b, request.scale, why, rng), (*scores, why)
 
 
 def _encode(request: Encode, rng: Random) -> tuple[str, tuple[str, ...]]:

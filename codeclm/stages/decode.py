@@ -188,7 +188,7 @@ class Decode:
         variables = {"use_case": metadata.use_case, "skills": metadata.skills, "count": count}
         # Entries with equal metadata have equal prompts: the draw keeps their samples apart.
         draw = int(digest(self._run_seed, unit.id, part)[:8], 16) >> 1
-        return await self._question.ask(variables, draw=draw)
+        return await self._question.ask(variables, draw=draw, item=unit.id)
 
     async def _topped_up(self, unit: Unit, texts: Sequence[str]) -> list[str]:
         kept: dict[int, str] = {}

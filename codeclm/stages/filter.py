@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 from codeclm.records import Again, Example, Rejection, Verdict
 
-__all__ = ["Filter"]
+__all__ = ["TARGET_CUT_OFF", "WITHIN", "Filter"]
+
+TARGET_CUT_OFF = "the target response wins but was cut off"
+
+WITHIN = "gap within"
+"""How the reason begins where the iterations were used up and no gap exceeded theta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,8 @@ class Filter:
             return Example(comparison, "strong", verdict)
         if gap < -self.theta:
             if comparison.target_cut_off:
-                return Rejection(verdict, "the target response wins but was cut off")
+                return Rejection(verdict, TARGET_CUT_OFF)
             return Example(comparison, "target", verdict)
         if comparison.draft.iteration < self.iterations:
             return Again(comparison.draft, verdict)
-        return Rejection(verdict, f"gap within {self.theta:g} after {self.iterations} iterations")
+        return Rejection(verdict, f"{WITHIN} {self.theta:g} after {self.iterations} iterations")

@@ -14,7 +14,7 @@ from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.fences import unfence
 from codeclm.parsing.preambles import cut_preamble
 from codeclm.parsing.quotes import unquote
-from codeclm.records import Again, Draft, Metadata
+from codeclm.records import Again, Draft, Entry, Metadata
 from codeclm.stages.prompt import Question
 
 __all__ = ["ENTRIES_AT_HAND", "TEMPLATE", "Improve", "parse_instruction"]
@@ -91,25 +91,29 @@ class Improve:
     async def __call__(self, again: Again) -> Sequence[Draft]:
         draft = again.draft
         metadata = draft.entry.metadata
-        actions = self._actions.pop(metadata, None) or await self._ask_for_actions(metadata)
+        actions = self._actions.pop(metadata, None) or await self._ask_for_actions(draft.entry)
         self._keep(metadata, actions)
         action = Random(f"{self.run_seed}:{draft.id}:{draft.iteration}").choice(actions)
-        instruction = await self.question.ask({"action": action, "instruction": draft.instruction})
+        iteration = draft.iteration + 1
+        instruction = await self.question.ask(
+            {"action": action, "instruction": draft.instruction},
+            item=draft.id,
+            iteration=iteration,
+        )
         return [
             Draft(
                 draft.id,
                 draft.entry,
                 instruction,
-                draft.iteration + 1,
+                iteration,
                 (*draft.actions, action),
                 again.verdict,
             )
         ]
 
-    async def _ask_for_actions(self, metadata: Metadata) -> Sequence[str]:
-        _, actions = await self.rubrics.ask(
-            {"use_case": metadata.use_case, "skills": metadata.skills}
-        )
+    async def _ask_for_actions(self, entry: Entry) -> Sequence[str]:
+        use_case, skills = entry.metadata.use_case, entry.metadata.skills
+        _, actions = await self.rubrics.ask({"use_case": use_case, "skills": skills}, item=entry.id)
         return actions
 
     def _keep(self, metadata: Metadata, actions: Sequence[str]) -> None:

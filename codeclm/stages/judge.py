@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 
 from codeclm.parsing.scores import parse_scores
-from codeclm.records import Comparison, Verdict
+from codeclm.records import Comparison, Draft, Verdict
 from codeclm.stages.both import both
 from codeclm.stages.prompt import Question
 
@@ -44,18 +44,24 @@ class Judge:
 
     async def __call__(self, comparison: Comparison) -> Sequence[Verdict]:
         strong, target = comparison.strong, comparison.target or ""
-        instruction = comparison.draft.instruction
+        draft = comparison.draft
         if not self.swap_positions:
-            a, b = await self._rate(instruction, strong, target)
+            a, b = await self._rate(draft, strong, target)
             return [Verdict(comparison, (a,), (b,))]
         (a, b), (swapped_b, swapped_a) = await both(
-            self._rate(instruction, strong, target), self._rate(instruction, target, strong)
+            self._rate(draft, strong, target), self._rate(draft, target, strong)
         )
         return [Verdict(comparison, (a, swapped_a), (b, swapped_b))]
 
     def _rate(
-        self, instruction: str, first: str, second: str
+        self, draft: Draft, first: str, second: str
     ) -> Coroutine[None, None, tuple[float, float]]:
         return self.question.ask(
-            {"instruction": instruction, "first_response": first, "second_response": second}
+            {
+                "instruction": draft.instruction,
+                "first_response": first,
+                "second_response": second,
+            },
+            item=draft.id,
+            iteration=draft.iteration,
         )

@@ -118,8 +118,15 @@ class Question(Generic[T]):
     constants: Mapping[str, object] = field(default_factory=dict)
     schema: Mapping[str, object] | None = None
 
-    async def ask(self, variables: Mapping[str, object], *, draw: int = 0) -> T:
-        """The parsed answer.
+    async def ask(
+        self,
+        variables: Mapping[str, object],
+        *,
+        draw: int = 0,
+        item: str = "",
+        iteration: int = 0,
+    ) -> T:
+        """The parsed answer; ``item`` and ``iteration`` say what it is for (see ChatRequest).
 
         Raises ParseError with the last raw text, Refused where that was a refusal, or what the model raises.
         """
@@ -127,7 +134,7 @@ class Question(Generic[T]):
         max_tokens = self.sampling.max_tokens
         redraws, attempt = self.redraws, 0
         while True:
-            asked = self._request(prompt, draw, attempt, max_tokens)
+            asked = self._request(prompt, draw, attempt, max_tokens, item, iteration)
             completion = await self.model.complete(asked)
             try:
                 return self._read(completion)
@@ -145,7 +152,15 @@ class Question(Generic[T]):
         kind = Refused if completion.finish_reason == "refusal" else ParseError
         raise kind(f"{unread} ({answers})", unread.raw)
 
-    def _request(self, prompt: str, draw: int, attempt: int, max_tokens: int | None) -> ChatRequest:
+    def _request(
+        self,
+        prompt: str,
+        draw: int,
+        attempt: int,
+        max_tokens: int | None,
+        item: str,
+        iteration: int,
+    ) -> ChatRequest:
         temperature = self.sampling.temperature
         if attempt and self.sampling.redraw_temperature is not None:
             temperature = self.sampling.redraw_temperature
@@ -157,6 +172,9 @@ class Question(Generic[T]):
             stage=self.template.name,
             priority=self.sampling.priority,
             schema=self.schema,
+            item=item,
+            iteration=iteration,
+            attempt=attempt,
         )
 
     def _read(self, completion: Completion) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from codeclm.errors import ParseError, Refused
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
@@ -11,7 +12,20 @@ from codeclm.records import Comparison, Draft
 from codeclm.stages.both import both
 from codeclm.stages.prompt import CUT_OFF, Sampling
 
-__all__ = ["Respond", "Respondent"]
+__all__ = ["Instruction", "Respond", "Respondent"]
+
+
+class Instruction(Protocol):
+    """What is responded to: a draft, or an item of a test set (of iteration 0)."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def instruction(self) -> str: ...
+
+    @property
+    def iteration(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +36,31 @@ class Respondent:
     sampling: Sampling
     system_prompt: str | None = None
 
-    async def respond(self, instruction: str) -> Completion:
-        """The answer to ``instruction``."""
-        return await self._ask(instruction, 0, self.sampling.max_tokens)
+    async def respond(self, one: Instruction) -> Completion:
+        """The answer to the instruction of ``one``."""
+        return await self._ask(one, 0, self.sampling.max_tokens)
 
-    async def whole(self, instruction: str) -> Completion:
-        """The answer to ``instruction``; where it was cut off, a second one with more tokens if that is wanted."""
-        completion = await self.respond(instruction)
+    async def whole(self, one: Instruction) -> Completion:
+        """The answer; where it was cut off, a second one with more tokens if that is wanted."""
+        completion = await self.respond(one)
         longer = self.sampling.longer_max_tokens
         if completion.finish_reason in CUT_OFF and longer is not None:
-            return await self._ask(instruction, 1, longer)
+            return await self._ask(one, 1, longer)
         return completion
 
-    async def _ask(self, instruction: str, draw: int, max_tokens: int | None) -> Completion:
+    async def _ask(self, one: Instruction, draw: int, max_tokens: int | None) -> Completion:
         system = (Message("system", self.system_prompt),) if self.system_prompt else ()
         return await self.model.complete(
             ChatRequest(
-                messages=(*system, Message("user", instruction)),
+                messages=(*system, Message("user", one.instruction)),
                 temperature=self.sampling.temperature,
                 max_tokens=max_tokens,
                 draw=draw,
                 stage="respond",
                 priority=self.sampling.priority,
+                item=one.id,
+                iteration=one.iteration,
+                attempt=draw,
             )
         )
 
@@ -61,14 +78,12 @@ class Respond:
 
     async def __call__(self, draft: Draft) -> Sequence[Comparison]:
         if self.target is None:
-            return [Comparison(draft, await self._strong(draft.instruction), None)]
-        strong, target = await both(
-            self._strong(draft.instruction), self.target.respond(draft.instruction)
-        )
+            return [Comparison(draft, await self._strong(draft), None)]
+        strong, target = await both(self._strong(draft), self.target.respond(draft))
         return [Comparison(draft, strong, target.text, target.finish_reason in CUT_OFF)]
 
-    async def _strong(self, instruction: str) -> str:
-        completion = await self.strong.whole(instruction)
+    async def _strong(self, draft: Draft) -> str:
+        completion = await self.strong.whole(draft)
         if completion.finish_reason in CUT_OFF:
             message = "the strong response was cut off at its token limit"
             raise ParseError(message, completion.text)

@@ -33,5 +33,6 @@ SCHEMAS = {
     "decode": _schema("instructions", instructions=_TEXTS),
     "rubrics": _schema("rubrics", rubrics=_TEXTS, actions=_TEXTS),
     "judge": _schema("scores", assistant_1=_NUMBER, assistant_2=_NUMBER),
+    "evaluate": _schema("judgement", assistant_1=_NUMBER, assistant_2=_NUMBER, explanation=_TEXT),
 }
 """By the prompt's name. Improvements and responses are free text."""

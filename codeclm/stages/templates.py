@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from codeclm.errors import UsageError
-from codeclm.stages import augment, decode, encode, improve, judge, rubrics
+from codeclm.stages import augment, decode, encode, evaluate, improve, judge, rubrics
 from codeclm.stages.prompt import Template
 
-__all__ = ["load_templates"]
+__all__ = ["evaluation_template", "load_templates", "read_template"]
 
 
 def _default(name: str, text: str, requires: str, allows: str = "") -> Template:
@@ -28,6 +28,10 @@ _DEFAULTS = {
         _default("judge", judge.TEMPLATE, "instruction first_response second_response", "scale"),
     )
 }
+_PAIR = "instruction first_response second_response"
+_EVALUATION = _default("evaluate", evaluate.TEMPLATE, _PAIR, "scale")
+_KNOWN = {**_DEFAULTS, "evaluate": _EVALUATION}
+"""With the prompt that no run of a method asks: its datasets do not depend on it."""
 
 
 def load_templates(directory: Path | None = None) -> Mapping[str, Template]:
@@ -35,20 +39,40 @@ def load_templates(directory: Path | None = None) -> Mapping[str, Template]:
 
     Raises UsageError: no such directory, a name that is no prompt's, unknown or missing variables.
     """
+    found = _found(directory)
+    return {
+        **_DEFAULTS,
+        **{name: read_template(path) for name, path in found.items() if name in _DEFAULTS},
+    }
+
+
+def evaluation_template(directory: Path | None = None) -> Template:
+    """The prompt of the evaluation's judge, the one that ``directory`` holds if it does. Raises as the others do."""
+    path = _found(directory).get("evaluate")
+    return _EVALUATION if path is None else read_template(path)
+
+
+def _found(directory: Path | None) -> Mapping[str, Path]:
     if directory is None:
-        return _DEFAULTS
+        return {}
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such directory of prompts")
     found = {path.stem: path for path in sorted(directory.glob("*.jinja"))}
     for name, path in found.items():
-        if name not in _DEFAULTS:
-            near = get_close_matches(name, _DEFAULTS, 1) or [", ".join(_DEFAULTS)]
-            raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
-    return {**_DEFAULTS, **{name: _read(path) for name, path in found.items()}}
+        _check_name(path, name)
+    return found
 
 
-def _read(path: Path) -> Template:
-    default = _DEFAULTS[path.stem]
+def _check_name(path: Path, name: str) -> None:
+    if name not in _KNOWN:
+        near = get_close_matches(name, _KNOWN, 1) or [", ".join(_KNOWN)]
+        raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
+
+
+def read_template(path: Path) -> Template:
+    """The prompt of a user's own in ``path``, tried once. Raises UsageError."""
+    _check_name(path, path.stem)
+    default = _KNOWN[path.stem]
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

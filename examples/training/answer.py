@@ -33,7 +33,9 @@ def answer(model_path: Path, test_set: Path, answers: Path) -> None:
             )
             asked.pop("token_type_ids", None)
             made = model.generate(**asked, max_new_tokens=MOST_TOKENS, do_sample=False)
-            text = tokenizer.decode(made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True)
+            text = tokenizer.decode(
+                made[0, asked["input_ids"].shape[1] :], skip_special_tokens=True
+            )
             file.write(json.dumps({"id": row["id"], "response": text or "(nothing)"}) + "\n")
 
 

@@ -43,10 +43,8 @@ def make(training_set: Path, output: Path) -> None:
     tokenizer.train_from_iterator(texts(training_set), trainer)
     wrapped = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
         chat_template=TEMPLATE,
+        **dict(zip(("pad_token", "bos_token", "eos_token"), SPECIAL, strict=False)),
     )
     wrapped.save_pretrained(output)
     torch.manual_seed(0)

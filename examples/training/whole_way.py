@@ -49,14 +49,24 @@ async def whole_way(out: Path) -> None:
     """From seeds to tables in ``out``."""
     here = Path(__file__).parent
     python, trl = sys.executable, Path(sys.executable).parent / "trl"
-    out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs
     world = World()
     seeds, settings, comparison = out / "seeds.txt", out / "compare.yaml", out / "comparison"
     seeds.write_text("\n".join(text.replace("\n", " ") for text in world.seeds(40)))
     async with SimulatorServer(world) as server:
         configuration = CONFIGURATION.format(base_url=server.base_url, model=out / "tiny")
         settings.write_text(configuration)
-        compare = (python, "-m", "codeclm", "compare", seeds, "-o", comparison, "--config", settings)
+        compare = (
+            python,
+            "-m",
+            "codeclm",
+            "compare",
+            seeds,
+            "-o",
+            comparison,
+            "--config",
+            settings,
+        )
         await command(*compare)
         train = comparison / "train"
         first = train / "codeclm" / "trl" / "data" / "train.jsonl"
@@ -66,7 +76,9 @@ async def whole_way(out: Path) -> None:
             steps = ("--max_steps", STEPS, "--use_cpu", "true", "--bf16", "false")
             await command(trl, "sft", "--config", "sft.yaml", *map(str, steps), cwd=place)
             answers = out / f"answers-{variant}.jsonl"
-            await command(python, here / "answer.py", place / "model", comparison / "test.jsonl", answers)
+            await command(
+                python, here / "answer.py", place / "model", comparison / "test.jsonl", answers
+            )
         settings.write_text(configuration + CANDIDATES.format(out=out))
         await command(*compare)
 

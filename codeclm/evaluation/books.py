@@ -1,0 +1,193 @@
+"""Where judgements go: append-only files while evaluating, sorted rows and the results at the end."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from codeclm.disk import REAL, Disk, replace_file
+from codeclm.engine.stage import Failed
+from codeclm.evaluation.crr import Tally
+from codeclm.evaluation.records import Judged, Match, Responses, TestItem
+from codeclm.evaluation.results import results_of
+from codeclm.lines import LinesFile, Row
+from codeclm.number_set import IdSet
+
+__all__ = ["JudgementBooks"]
+
+FATES = {"win": "wins", "tie": "ties", "loss": "losses"}
+
+
+class JudgementBooks:
+    """Records each match once, in ``directory``; knows what is on record from earlier sessions.
+
+    ``items`` and ``candidates`` are those of the results, which say of themselves what is in ``about``.
+    """
+
+    things = "comparisons"
+    fates = ("wins", "ties", "losses", "failed")
+    tally: Mapping[tuple[str, str, int], int] = {}
+    spent: Mapping[tuple[str, str], Sequence[int]] = {}
+
+    def __init__(
+        self,
+        directory: Path,
+        items: Sequence[TestItem],
+        candidates: Sequence[str],
+        about: Mapping[str, Any],
+        disk: Disk = REAL,
+    ) -> None:
+        self._disk = disk
+        self._directory = directory
+        self._items = items
+        self._candidates = candidates
+        self._about = about
+        self._ids = IdSet()
+        self._doubled = 0
+        self._tally: Counter[tuple[str, str]] = Counter()  # by candidate and fate
+        self._by_stage: Counter[str] = Counter()
+        self._files: dict[str, LinesFile] = {}
+        try:
+            for name in ("judged", "failed"):
+                file = self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
+                for row in file.recover():
+                    self._doubled += not self._count(row)
+        except BaseException:
+            self.close()
+            raise
+
+    def __contains__(self, identity: str) -> bool:
+        """Whether the match of this id has its outcome on record."""
+        return identity in self._ids
+
+    @property
+    def quarantined(self) -> int:
+        """How many lines on file were no rows, and were moved aside at the start."""
+        return sum(file.quarantined for file in self._files.values())
+
+    def oddities(self) -> Iterator[str]:
+        """What was wrong with the files at the start, in words."""
+        for file in self._files.values():
+            if file.quarantined:
+                name = file.path.name
+                yield f"{file.quarantined:,} bad lines of {name} are now in {name}.quarantine"
+        if self._doubled:
+            yield f"{self._doubled:,} rows are on file twice; the first of each counts"
+
+    def write(self, outcome: object) -> None:
+        """Append the row of ``outcome``, unless its id is on record."""
+        name, row = _row(outcome)
+        if row["id"] not in self._ids:
+            self._files[name].append(row)
+            self._count(row)
+
+    def sync(self) -> None:
+        """Have the disk hold every row. Blocks."""
+        for file in self._files.values():
+            file.sync()
+
+    def write_dataset(self) -> Path:
+        """Write ``judgements.jsonl``, sorted by item and candidate, and ``results.json``; whole or not at all."""
+        rows = self._sorted_rows()
+        failed = Counter(row["candidate"] for row in self._unique("failed"))
+        results = {**self._about, **results_of(rows, self._candidates, failed)}
+        lines = (json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+        replace_file(self._directory / "judgements.jsonl", lines, self._disk)
+        path = self._directory / "results.json"
+        replace_file(
+            path, [json.dumps(results, indent=2, ensure_ascii=False).encode(), b"\n"], self._disk
+        )
+        return path
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            file.close()
+        self._files = {}
+
+    def counts(self) -> dict[str, Any]:
+        """Outcomes so far: over all candidates, by candidate, failures by stage."""
+        whole = {
+            fate: sum(self._tally[name, fate] for name in self._candidates) for fate in self.fates
+        }
+        return {
+            **whole,
+            "candidates": [*map(self._so_far, self._candidates)],
+            "failed_by_stage": dict(self._by_stage),
+        }
+
+    def _so_far(self, name: str) -> dict[str, Any]:
+        counts = {fate: self._tally[name, fate] for fate in self.fates}
+        tally = Tally(counts["wins"], counts["ties"], counts["losses"])
+        return {"name": name, **counts, "crr": None if tally.crr is None else round(tally.crr, 2)}
+
+    def _sorted_rows(self) -> list[Row]:
+        """The rows of the results, with the categories that the test set has now."""
+        categories = {item.number: item.category for item in self._items}
+        order = {name: place for place, name in enumerate(self._candidates)}
+        rows = [row for row in self._unique("judged") if row["candidate"] in order]
+        rows.sort(key=lambda row: (row["number"], order[row["candidate"]]))
+        return [{**row, "category": categories[row["number"]]} for row in rows]
+
+    def _unique(self, name: str) -> Iterator[Row]:
+        """Of equal ids the first on file counts."""
+        seen = IdSet()
+        return (row for row in self._files[name].rows() if seen.add(row["id"]))
+
+    def _count(self, row: Row) -> bool:
+        """Count ``row``; False where its id is on record."""
+        is_new = self._ids.add(row["id"])
+        if is_new:
+            fate = FATES.get(row.get("outcome", ""), "failed")
+            self._tally[str(row.get("candidate")), fate] += 1
+            if fate == "failed":
+                self._by_stage[str(row.get("stage"))] += 1
+        return is_new
+
+
+def _row(outcome: object) -> tuple[str, Row]:
+    match outcome:
+        case Judged():
+            return "judged", _judged_row(outcome)
+        case Failed(item, stage, error):
+            row = {
+                **_match_row(item.match if isinstance(item, Responses) else item),
+                "stage": stage,
+                "reason": f"{type(error).__name__}: {error}",
+                "raw": error.raw,
+            }
+            return "failed", row
+    raise TypeError(f"{type(outcome).__name__} is no outcome")
+
+
+def _judged_row(judged: Judged) -> Row:
+    """A judged match; scores and explanations are of the order with the candidate first, then of the other one."""
+    responses, (one, other) = judged.responses, judged.scores
+    return {
+        **_match_row(responses.match),
+        "outcome": judged.outcome,
+        "scores": {"candidate": [one[0], other[0]], "reference": [one[1], other[1]]},
+        "candidate_response": responses.candidate,
+        "reference_response": responses.reference,
+        "explanations": [judged.candidate_first.explanation, judged.reference_first.explanation],
+        "cut_off": {
+            "candidate": responses.candidate_cut_off,
+            "reference": responses.reference_cut_off,
+        },
+    }
+
+
+def _match_row(match: object) -> Row:
+    assert isinstance(match, Match)
+    item = match.item
+    return {
+        "id": match.id,
+        "number": item.number,
+        "item": item.id,
+        "candidate": match.candidate,
+        "category": item.category,
+        "instruction": item.instruction,
+    }

@@ -1,0 +1,60 @@
+"""The comparisons that a row records: each was paid for, the last one and those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codeclm.records import Responder
+
+__all__ = ["Judgement", "judgements"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Both responses to one instruction, as they were judged.
+
+    ``responses`` is None where only the scores of an earlier iteration are on record, as in runs of older versions.
+    """
+
+    iteration: int
+    instruction: str
+    gap: float
+    scores: Mapping[str, Any]
+    responses: Mapping[Responder, str] | None
+    target_cut_off: bool = False
+
+    @property
+    def winner(self) -> Responder:
+        """Whose response the judge rated higher; strong where it rated both alike."""
+        return "target" if self.gap < 0 else "strong"
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the winner's response can be learnt from: it is on record and whole."""
+        return self.responses is not None and not (self.target_cut_off and self.gap < 0)
+
+
+def judgements(row: Mapping[str, Any]) -> list[Judgement]:
+    """What was judged on the way of the instruction in ``row``, in order; none where nothing was."""
+    earlier = row.get("history") or []
+    found = [_judgement(one, number) for number, one in enumerate(earlier, 1)]
+    if row.get("gap") is not None:
+        found.append(_judgement(row, int(row["iteration"])))
+    return found
+
+
+def _judgement(record: Mapping[str, Any], iteration: int) -> Judgement:
+    strong, target = record.get("strong_response"), record.get("target_response")
+    responses: Mapping[Responder, str] | None = None
+    if isinstance(strong, str) and isinstance(target, str):
+        responses = {"strong": strong, "target": target}
+    return Judgement(
+        iteration,
+        record["instruction"],
+        float(record["gap"]),
+        record["scores"],
+        responses,
+        bool(record.get("target_cut_off")),
+    )

@@ -1,0 +1,44 @@
+"""Figures as a person reads them."""
+
+from __future__ import annotations
+
+__all__ = ["count", "decision", "duration", "money", "percent"]
+
+
+def count(number: float | None) -> str:
+    """With thousands apart; a dash where it is not known."""
+    return "–" if number is None else f"{number:,.0f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share, or a dash of nothing."""
+    return f"{part / whole:.1%}" if whole else "–"
+
+
+def money(amount: float | None, currency: str = "USD") -> str:
+    """To the cent, and small amounts to four digits that say something."""
+    if amount is None:
+        return "unknown"
+    sign = "$" if currency == "USD" else f"{currency} "
+    if amount and abs(amount) < 1:
+        return f"{sign}{amount:.4g}" if abs(amount) >= 0.001 else f"{sign}{amount:.2e}"
+    return f"{sign}{amount:,.2f}"
+
+
+def duration(seconds: float) -> str:
+    """Like 2 h 5 min."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def decision(gap: float | None, theta: float) -> str:
+    """What a gap says."""
+    if gap is None:
+        return "not judged"
+    if gap > theta:
+        return f"gap {gap:g} exceeds theta {theta:g}: strong wins"
+    if gap < -theta:
+        return f"gap {gap:g} is below -{theta:g}: target wins"
+    return f"gap {gap:g} is within theta {theta:g}"
