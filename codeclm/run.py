@@ -106,7 +106,7 @@ async def _open(
                 session = Session(
                     plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
                 )
-                return _ended(session, await desk.work(session, view, stopper))
+                return await _ended(session, await desk.work(session, view, stopper))
 
 
 class _Desk:
@@ -159,8 +159,8 @@ def _telling(view: View, ledger: Ledger) -> Listener:
     return on_event
 
 
-def _ended(session: Session, reason: RunStopped | None) -> Finished:
-    summary, dataset = session.end(complete=reason is None)
+async def _ended(session: Session, reason: RunStopped | None) -> Finished:
+    summary, dataset = await session.end(complete=reason is None)
     if reason is not None:
         return Finished(reason.exit_code, summary, dataset, str(reason))
     return Finished(_exit_code(summary), summary, dataset)

@@ -14,6 +14,7 @@ from codeclm.engine.run import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
+from codeclm.off_loop import off_loop
 from codeclm.plan import Plan
 from codeclm.progress import Snapshot, View
 from codeclm.rundir import OUTCOMES, RunDirectory
@@ -83,18 +84,21 @@ class Session:
             return reason
         return None
 
-    def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
-        """Close the books: the summary, and the dataset if the run is complete."""
+    async def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
+        """Close the books: the summary, and the dataset if the run is complete. A large one takes seconds to write."""
         summary = self._summary("complete" if complete else "stopped")
+        return summary, await off_loop(self._write_end, summary, complete=complete)
+
+    def _write_end(self, summary: Mapping[str, Any], *, complete: bool) -> Path | None:
         if not complete:
             with suppress(RunStopped):  # why the run stopped matters more
                 self._sink.sync()
                 _written(self._directory.write_summary, summary)
-            return summary, None
+            return None
         self._sink.sync()
         dataset = _written(self._sink.write_dataset)
         _written(self._directory.write_summary, summary)
-        return summary, dataset
+        return dataset
 
     async def _keep_safe(self, running: Run) -> None:
         """Have the disk hold what was written, at once and then every second."""

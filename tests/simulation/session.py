@@ -93,5 +93,5 @@ async def hold_session(
         async with job.pipeline.open(job.source, [observe, FailureWatch(stop)]) as running:
             universe.on_stop = lambda: running.drain(RunStopped(PERSON))
             reason = await session.consume(running, _View(universe))
-        summary, _ = session.end(complete=reason is None)
+        summary, _ = await session.end(complete=reason is None)
     return Ended(reason, summary, ledger, models)
