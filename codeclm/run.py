@@ -92,7 +92,7 @@ class _Run:
                     session = self._session(models, sink, job)
                     view.notice(_began(self._plan, self._directory, self._earlier))
                     reason = await work_on(job, models, session, view, stopper, [self._receipts])
-                    return self._finish(session, reason, view)
+                    return await self._finish(session, reason, view)
 
     def _prepare(self) -> None:
         """Where what failed is to be tried again, all rows are made anew, from the cache where nothing failed."""
@@ -127,8 +127,8 @@ class _Run:
             lambda: endpoints_now(models, self._ledger.retries),
         )
 
-    def _finish(self, session: Session, reason: RunStopped | None, view: View) -> Finished:
-        finished = ended(session, reason or (RunStopped(PILOT_OVER) if self._pilot else None))
+    async def _finish(self, session: Session, reason: RunStopped | None, view: View) -> Finished:
+        finished = await ended(session, reason or (RunStopped(PILOT_OVER) if self._pilot else None))
         view.notice(how_it_ended(finished, self._ledger.session, reason))
         return finished
 

@@ -108,9 +108,9 @@ def telling(view: View, listeners: Sequence[Listener]) -> Listener:
     return on_event
 
 
-def ended(session: Session, reason: RunStopped | None) -> Finished:
+async def ended(session: Session, reason: RunStopped | None) -> Finished:
     """Close the books; how it ended."""
-    summary, dataset = session.end(complete=reason is None, reason=reason)
+    summary, dataset = await session.end(complete=reason is None, reason=reason)
     if reason is not None:
         return Finished(reason.exit_code, summary, dataset, str(reason))
     return Finished(exit_code(summary), summary, dataset)

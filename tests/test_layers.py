@@ -19,7 +19,7 @@ COMMANDS = {path.stem for path in MODULES if path.stem.endswith("_cli")}
 
 # Imports go down this list only; modules in one row of a package may import each other.
 LAYERS = [
-    {"collector", "errors", "number_set", "printable", "records", "version"},
+    {"collector", "errors", "number_set", "off_loop", "printable", "records", "version"},
     {"engine", "llm", "page", "simulator"},
     {"parsing"},
     {"stages"},
