@@ -121,6 +121,10 @@ TABLE = [
         snapshot(10, endpoint(busy_s=3), is_all_in=True, finished=(500, 480, 8), tickets_in_use=3),
         "finishing: the last 12 are under way",
     ),
+    (
+        snapshot(10, full(), endpoint(in_flight=3), is_stopping=True),
+        "stopping: 67 calls under way finish",
+    ),
     (snapshot(10, endpoint(), stages=(stage("judge", 0, 0, 9),)), "waiting for seeds"),
     (
         snapshot(10, endpoint(busy_s=30), stages=BUSY, tickets_in_use=6),
