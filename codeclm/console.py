@@ -100,9 +100,10 @@ def _shown(progress: Progress) -> View:
 
 
 def _is_shown() -> bool:
-    """Whether there may be a person at a terminal, or somebody says so (as rich is told it)."""
+    """Whether there may be a person at a terminal or a notebook, or somebody says so (as rich is told it)."""
     told = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
-    return sys.stdout.isatty() or any(os.environ.get(name) for name in told)
+    is_notebook = "ipykernel" in sys.modules
+    return is_notebook or sys.stdout.isatty() or any(os.environ.get(name) for name in told)
 
 
 async def execute(
