@@ -38,7 +38,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Turns seed instructions into a large, tailored instruction-tuning set (CodecLM).",
-    epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable.",
+    epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable, "
+    "5 no budget or quota left, resumable.",
 )
 
 
@@ -81,6 +82,14 @@ def run(
     contrastive_filtering: Annotated[bool | None, _flag("Select by the gap [on].")] = None,
     seed: Annotated[int | None, _flag("Another seed draws another dataset [0].")] = None,
     max_in_flight: Annotated[int | None, _flag("Calls at once to each model [64].")] = None,
+    max_cost: Annotated[
+        float | None, _flag("Stop before more US dollars are spent, all sessions together.")
+    ] = None,
+    max_calls: Annotated[int | None, _flag("Stop before more calls are made.")] = None,
+    max_tokens: Annotated[
+        int | None, _flag("Stop before more tokens are used, of input and output together.")
+    ] = None,
+    max_hours: Annotated[float | None, _flag("Stop after so many hours.")] = None,
     prompts: Annotated[Path | None, _flag("Directory of prompts of your own.")] = None,
     cache: Annotated[Path | None, _flag("Cache shared by runs [OUTPUT/cache].")] = None,
     field: Annotated[
@@ -110,7 +119,20 @@ def run(
         "self_rubrics": self_rubrics,
         "contrastive_filtering": contrastive_filtering,
     }
-    flags = {"models": models, "method": method, "seed": seed, "prompts": prompts, "cache": cache}
+    budget = {
+        "max_cost": max_cost,
+        "max_calls": max_calls,
+        "max_tokens": max_tokens,
+        "max_hours": max_hours,
+    }
+    flags = {
+        "models": models,
+        "method": method,
+        "budget": budget,
+        "seed": seed,
+        "prompts": prompts,
+        "cache": cache,
+    }
     settings = load_settings(config, flags)
     if max_in_flight is not None:
         settings = settings.with_max_in_flight(max_in_flight)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from codeclm.assembly import make_job, open_parties, preflight, prices_of
 from codeclm.endpoints import endpoint_rows
 from codeclm.engine.events import Observer, RunDrained
-from codeclm.errors import RunStopped, UsageError
+from codeclm.errors import BudgetExhausted, RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.llm.events import CacheTrouble, EndpointBack, EndpointDown, Listener
 from codeclm.llm.providers import Models
@@ -22,6 +23,7 @@ from codeclm.receipts import Receipts
 from codeclm.rundir import RunDirectory, read_json, read_settings
 from codeclm.session import Session
 from codeclm.sink import Sink
+from codeclm.spending import RunBudget
 from codeclm.watch import FailureWatch
 
 __all__ = ["Finished", "Order", "Stopper", "run"]
@@ -29,12 +31,16 @@ __all__ = ["Finished", "Order", "Stopper", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a run ended: its exit code, its summary, its dataset if complete, the reason if stopped early."""
+    """How a run ended: its exit code, its summary, its dataset if complete, the reason if stopped early.
+
+    ``says_how``: the reason itself tells how to go on.
+    """
 
     exit_code: int
     summary: Mapping[str, Any]
     dataset: Path | None
     reason: str = ""
+    says_how: bool = False
 
 
 class Stopper:
@@ -55,9 +61,9 @@ class Stopper:
         if self._reason is not None:
             stop(self._reason)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str | RunStopped) -> None:
         """Stop the run."""
-        self._reason = RunStopped(reason)
+        self._reason = RunStopped(reason) if isinstance(reason, str) else reason
         if self._stop is not None:
             self._stop(self._reason)
 
@@ -91,23 +97,33 @@ async def _open(
     earlier = directory.summary() or {}
     ledger, receipts = Ledger(earlier.get("calls", ()), prices_of(plan.settings)), Receipts()
     on_event = _telling(view, ledger, receipts)
-    async with Models(on_event=on_event, environ=order.environ) as models:
-        await preflight(models, plan.to_run)
-        if order.retry_failed and directory.has_failures():
-            plan = replace(plan, retries=plan.retries + 1)
-            directory.write_settings(plan.record())
-            directory.set_rows_aside()
-        cache = plan.settings.cache or directory.path / "cache"
-        async with AnswerStore(cache, on_event=on_event) as store:
-            directory.write_settings(plan.record())
-            with closing(Sink(directory.path, calls=receipts.columns)) as sink:
-                for oddity in sink.oddities():
-                    view.say(f"warning: {oddity}")
-                desk = _Desk(plan, models, store, sink, receipts)
-                session = Session(
-                    plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
-                )
-                return _ended(session, await desk.work(session, view, stopper))
+    with RunBudget(plan.settings.budget, directory.path, ledger, earlier) as budget:
+        for oddity in budget.oddities():
+            view.say(f"warning: {oddity}")
+        models = Models(
+            on_event=on_event,
+            environ=order.environ,
+            budget=budget.calls,
+            tariff=ledger.prices.of,
+        )
+        async with models:
+            await preflight(models, plan.to_run)
+            if order.retry_failed and directory.has_failures():
+                plan = replace(plan, retries=plan.retries + 1)
+                directory.write_settings(plan.record())
+                directory.set_rows_aside()
+            cache = plan.settings.cache or directory.path / "cache"
+            async with AnswerStore(cache, on_event=on_event) as store:
+                directory.write_settings(plan.record())
+                sink = Sink(directory.path, calls=receipts.columns)
+                with closing(sink):
+                    for oddity in sink.oddities():
+                        view.say(f"warning: {oddity}")
+                    desk = _Desk(plan, models, store, sink, receipts)
+                    rows = partial(endpoint_rows, models)
+                    session = Session(plan, directory, sink, ledger, desk.job, earlier, rows)
+                    with budget.clock(desk.stop):
+                        return _ended(session, await desk.work(session, view, stopper))
 
 
 class _Desk:
@@ -118,6 +134,7 @@ class _Desk:
     ) -> None:
         self._models = models
         self._receipts = receipts
+        self._stopping = Stopper()
         parties = open_parties(models, store, plan.models)
         known = sink.__contains__, sink.units
         self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
@@ -129,13 +146,15 @@ class _Desk:
             if isinstance(event, RunDrained):  # what waits for a limit need not wait any more
                 self._models.drain(event.reason)
 
-        def stop(reason: RunStopped) -> None:
-            running.drain(reason)
-
-        observers: list[Observer] = [observe, FailureWatch(stop), self._receipts]
+        observers: list[Observer] = [observe, FailureWatch(self.stop), self._receipts]
         async with self.job.pipeline.open(self.job.source, observers) as running:
+            self._stopping.attach(running.drain)
             stopper.attach(running.drain)
             return await session.consume(running, view)
+
+    def stop(self, reason: RunStopped) -> None:
+        """End early, so that the run can be resumed."""
+        self._stopping.stop(reason)
 
 
 def _telling(view: View, ledger: Ledger, receipts: Receipts) -> Listener:
@@ -158,7 +177,8 @@ def _telling(view: View, ledger: Ledger, receipts: Receipts) -> Listener:
 def _ended(session: Session, reason: RunStopped | None) -> Finished:
     summary, dataset = session.end(complete=reason is None)
     if reason is not None:
-        return Finished(reason.exit_code, summary, dataset, str(reason))
+        says_how = isinstance(reason, BudgetExhausted)
+        return Finished(reason.exit_code, summary, dataset, str(reason), says_how)
     return Finished(_exit_code(summary), summary, dataset)
 
 

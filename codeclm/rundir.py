@@ -15,11 +15,21 @@ from codeclm.disk import NO_LINK, REAL, Disk, replace_file
 from codeclm.errors import UsageError
 from codeclm.llm.directory import check_private
 
-__all__ = ["DECODED", "OUTCOMES", "RunDirectory", "check_ours", "read_json", "read_settings"]
+__all__ = [
+    "DECODED",
+    "OUTCOMES",
+    "SPENDING",
+    "RunDirectory",
+    "check_ours",
+    "read_json",
+    "read_settings",
+]
 
 OUTCOMES = ("selected", "discarded", "failed")
 DECODED = "decoded"
 """The file of what each unit of work was decoded into."""
+SPENDING = "spending.json"
+"""What may have been spent, where there is a budget: it may be there before the run has begun."""
 
 
 class RunDirectory:
@@ -123,7 +133,8 @@ def check_ours(path: Path) -> None:
         names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    leftovers = {name for name in names if name in {"run.lock", "cache"} or name.endswith(".new")}
+    early = {"run.lock", "cache", SPENDING}
+    leftovers = {name for name in names if name in early or name.endswith(".new")}
     if names - leftovers and read_settings(path) is None:
         raise UsageError(f"{path}: not empty and not a run's directory; give a new or empty one")
 

@@ -28,7 +28,7 @@ LAYERS = [
     {"stdin"},
     {"sources"},
     {"archive", "sink", "assembly", "endpoints", "watch"},
-    {"costs", "open_files", "plan"},
+    {"costs", "open_files", "plan", "spending"},
     {"session", "synthesis"},
     {"run"},
     {"live"},

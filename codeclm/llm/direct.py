@@ -99,6 +99,7 @@ class DirectModel:
         asked = self._api.fields(request, self._endpoint.model, self._send_seed)
         body = self._dialect.written(asked, self._extra)
         failure: CodecLMError
+        answer: Answer | CodecLMError | None = None
         try:
             answer = await self._post.send(body_of(body))
             if not isinstance(answer, Answer):
@@ -108,6 +109,7 @@ class DirectModel:
             failure = error if self._dialect.learn(error.parameter, body) else self._hopeless(error)
         except CodecLMError as error:
             failure = error
+        failure.answered = isinstance(answer, Answer) and 200 <= answer.status < 300
         return bare(failure)
 
     def _read(self, answer: Answer) -> Completion:
