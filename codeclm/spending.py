@@ -8,7 +8,6 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +44,7 @@ class SpendingFile:
             found = Spending(**most) if isinstance(most, dict) else Spending(-1)
         except TypeError:
             found = Spending(-1)
-        amounts = (found.picodollars, found.calls, found.tokens)
-        if any(type(amount) is not int or amount < 0 for amount in amounts):
+        if any(type(amount) is not int or amount < 0 for amount in found):
             raise UsageError(
                 f"{self._path}: not what a run writes, and it says what was spent; mend it, "
                 "or delete it and lower the budget by that"
@@ -71,7 +69,7 @@ class SpendingFile:
                 self._write(spent)
 
     def _write(self, most: Spending) -> None:
-        line = json.dumps({"at_most": asdict(most)}).encode() + b"\n"
+        line = json.dumps({"at_most": most._asdict()}).encode() + b"\n"
         try:
             replace_file(self._path, [line], self._disk)
         except UsageError as error:
@@ -157,5 +155,6 @@ def _spent(ledger: Ledger) -> Spending:
         if price is not None:
             cost = picodollars_paid(price, counts) + price.most_picodollars(given, made)
         tokens = counts["input_tokens"] + counts["output_tokens"] + given + made
-        total += Spending(cost, counts["calls"] + counts["lost_calls"], tokens)
+        calls = counts["calls"] + counts["lost_calls"]
+        total = total.plus(Spending(cost, calls, tokens))
     return total

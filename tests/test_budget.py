@@ -43,6 +43,7 @@ async def limited(directory: Path, server: SimulatorServer, **budget: Any) -> Fi
     return await complete(directory, settings)
 
 
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
 async def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(tmp_path: Path) -> None:
     """Exit code 5 and one clear line; raised in steps, the dataset is that of the run that had no budget."""
     async with SimulatorServer(World(), ServerOptions(prompt_cache=True)) as server:
@@ -116,26 +117,18 @@ async def test_what_fails_and_may_be_billed_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
 async def test_killed_sessions_do_not_spend_twice(tmp_path: Path) -> None:
-    """Killed again and again, then left to its end: exit code 5, and the server's bill is within the one budget."""
-    cap, method = 0.6, "total: 200, augment_to: 40, max_tokens: 256"
+    """Killed half-way, then left to its end: exit code 5, and the server's bill is within the one budget."""
+    cap, method = 0.2, "total: 60, augment_to: 16, max_tokens: 128"
     options = ServerOptions(latency_s=0.004, latency_jitter=1)
     async with SimulatorServer(World(), options) as server:
         inputs = write_inputs(tmp_path, server.base_url, method=method)
         command = [*inputs, "--max-cost", str(cap)]
-        for moment in (20, 60, 100):
-            assert await run_until_killed(command, tmp_path / "run", server, moment)
+        assert await run_until_killed(command, tmp_path / "run", server, 30)
         child = await start(command, tmp_path / "run", stdout=asyncio.subprocess.PIPE)
         output, _ = await child.communicate()
         assert child.returncode == 5, output
         assert b"raise --max-cost" in output
         assert 0.2 * cap < billed(server) <= cap
-        child = await start(command, tmp_path / "run", stdout=asyncio.subprocess.PIPE)
-        await child.communicate()
-        assert child.returncode == 5
-        assert billed(server) <= cap
-        command[-1] = str(20)
-        child = await start(command, tmp_path / "run")
-        assert await child.wait() in {0, 3}
     check_books(tmp_path / "run")
 
 

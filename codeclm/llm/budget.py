@@ -39,7 +39,7 @@ class Budget:
     @property
     def spent(self) -> Spending:
         """What all calls have come to, those under way at their worst."""
-        return self._purse.spent + self._purse.reserved
+        return self._purse.committed
 
     async def reserve(self, worst: Spending) -> None:
         """Wait until a call that may come to ``worst`` may be sent; one ``settle`` must follow.
@@ -48,10 +48,8 @@ class Budget:
         where nothing can be put on record.
         """
         self._raise_if_closed()
-        if self._line or not self._purse.has_room(worst):
+        if self._line or not self._purse.reserve(worst):
             await self._wait(worst)
-        else:
-            self._purse.reserve(worst)
         if self._purse.lacks:
             try:
                 await self._authorise(worst)
@@ -97,9 +95,8 @@ class Budget:
                 if self._purse.is_hopeless(worst):
                     self.close(self._exhausted(worst))
                     return
-                if not self._purse.has_room(worst):
+                if not self._purse.reserve(worst):
                     return
-                self._purse.reserve(worst)
                 turn.set_result(None)
             self._line.popleft()
 
