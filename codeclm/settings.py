@@ -133,9 +133,9 @@ class BudgetSettings(_Strict):
     max_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
 
     @property
-    def is_set(self) -> bool:
-        """Whether anything is limited."""
-        return any(getattr(self, name) is not None for name in type(self).model_fields)
+    def limits_calls(self) -> bool:
+        """Whether it depends on what calls come to, and not on time alone."""
+        return (self.max_cost, self.max_calls, self.max_tokens) != (None, None, None)
 
 
 class Settings(_Strict):

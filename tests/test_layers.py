@@ -33,7 +33,7 @@ LAYERS = [
     {"archive", "sink", "assembly", "endpoints", "watch"},
     {"status"},
     {"status_words"},
-    {"costs", "open_files", "plan", "reference", "settings_problems"},
+    {"costs", "open_files", "plan", "reference", "settings_problems", "spending"},
     {"checkup", "forecast", "starter"},
     {"session", "synthesis"},
     {"running"},

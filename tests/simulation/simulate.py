@@ -191,7 +191,7 @@ def simulate(seed: int) -> Result:
         dataset = (path / "dataset.jsonl").read_bytes()
     if compared:
         assert dataset == reference.dataset, "the dataset is not that of the undisturbed run"
-        assert files["discarded"].keys() == reference.files["discarded"].keys()
+        assert files["discarded"] == reference.files["discarded"]
     universe = simulation.universe
     return Result(
         preset.name,
