@@ -129,6 +129,7 @@ class _Asked:
         from codeclm.forecast.observed import observed  # noqa: PLC0415
         from codeclm.forecast.variants import Others  # noqa: PLC0415
         from codeclm.pilot import LOG  # noqa: PLC0415
+        from codeclm.starter import smaller  # noqa: PLC0415
 
         plan = make_plan(order, to_run=self.output is not None and bool(self.pilot))
         if self.output is not None and (self.output / LOG).exists():
@@ -139,14 +140,18 @@ class _Asked:
             raise UsageError(f"{self.output}: no pilot was run there; give --pilot N, or no -o")
         else:
             clusters = []
-        others = Others(tuple(self.other_judge or ()), tuple(self.other_target or ()))
+        others = Others(
+            tuple(self.other_judge or ()),
+            (*smaller(plan.models.target), *(self.other_target or ())),
+        )
         return forecast(plan, clusters, selected=self.selected, others=others)
 
     def _print(self, forecast: Forecast) -> None:
         from codeclm.forecast.page import page  # noqa: PLC0415 - as above
 
         if self.as_json:
-            print_line(json.dumps(dataclasses.asdict(forecast), indent=2))
+            for line in json.dumps(dataclasses.asdict(forecast), indent=2).splitlines():
+                print_line(line)
             return
         for line in page(forecast):
             print_line(line)

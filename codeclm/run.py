@@ -99,7 +99,8 @@ async def _open(
     ledger = Ledger(earlier.get("calls", ()))
     log = PilotLog(directory.path) if pilot else None
     on_event = _telling(view, ledger, log)
-    async with Models(on_event=on_event, environ=order.environ) as models:
+    around = log.around if log else lambda model: model
+    async with Models(on_event=on_event, environ=order.environ, around=around) as models:
         await preflight(models, plan.to_run)
         if order.retry_failed and directory.has_failures():
             plan = replace(plan, retries=plan.retries + 1)

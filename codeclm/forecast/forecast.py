@@ -107,9 +107,17 @@ def forecast(
     share = min(1.0, seen / max(1.0, made(books.work_for(profile), profile)))
     chance = random or Random(plan.settings.seed)
     got = estimates(clusters, books.measure, share, chance, books.base.judgements)
-    reaching = [wilson(part * seen, seen) for part in profile.reach]
-    chosen = [wilson(part * seen, seen) for part in profile.selected]
+    reaching = [_share(part, seen, got[f"reach {n}"]) for n, part in enumerate(profile.reach, 1)]
+    chosen = [
+        _share(part, seen, got[f"selected {n}"]) for n, part in enumerate(profile.selected, 1)
+    ]
     return books.forecast(profile, got, reaching, chosen, len(clusters), seen)
+
+
+def _share(share: float, seen: int, drawn: Estimate) -> Estimate:
+    """Wilson's interval, and that of the bootstrap where it is wider: instructions of one seed are alike."""
+    counted = wilson(share * seen, seen)
+    return Estimate(share, min(counted.low, drawn.low), min(1.0, max(counted.high, drawn.high)))
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
@@ -175,6 +183,8 @@ class _Books:
         binding = longest(bounds_of(its_lines, self.cast, self.plan.models, profile))
         if binding:
             said["hours"] = binding.hours + path_s(profile, work.iterations) / 3600
+        said |= {f"reach {n}": share for n, share in enumerate(profile.reach, 1)}
+        said |= {f"selected {n}": share for n, share in enumerate(profile.selected, 1)}
         for line in its_lines:
             place = f"{line.stage}|{line.role}"
             amounts = {"calls": line.calls, "input": line.input, "output": line.output}
