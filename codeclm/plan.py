@@ -11,6 +11,7 @@ from typing import Any
 
 from codeclm.assembly import model_specs, tally_of, wanted_instructions
 from codeclm.errors import UsageError
+from codeclm.llm.names import parse_model
 from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
@@ -62,6 +63,12 @@ class Plan:
     def wanted(self) -> int:
         """Instructions that there are to be; 0 where that is not known."""
         return wanted_instructions(self.source, self.tally, self.settings)
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models as events and summaries name them, each once."""
+        names = (str(parse_model(spec.model)) for spec in model_specs(self.models))
+        return tuple(dict.fromkeys(names))
 
     @property
     def bad_lines(self) -> int:

@@ -17,12 +17,10 @@ from importlib.resources import files
 
 from codeclm.errors import UsageError
 from codeclm.llm.catalogue import PROVIDERS
+from codeclm.llm.money import PICODOLLARS
 from codeclm.llm.names import ModelName, parse_model
 
-__all__ = ["PICODOLLARS", "Price", "Prices", "dollars", "how_to_give"]
-
-PICODOLLARS = 10**12
-"""To the dollar. A price of one dollar for a million tokens is a million of them for each: sums are exact."""
+__all__ = ["Price", "Prices", "how_to_give"]
 
 _DATED = re.compile(r"-(?:20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d)")
 
@@ -95,12 +93,6 @@ class Prices:
 def how_to_give(model: str) -> str:
     """How the price of ``model`` is said, for a person."""
     return f'give it in a --config file: prices: {{"{model}": {{input: DOLLARS, output: DOLLARS}}}}, per million tokens'
-
-
-def dollars(picodollars: float) -> str:
-    """An amount as people write it: two decimals, and more where it is small."""
-    amount = picodollars / PICODOLLARS
-    return f"${amount:,.2f}" if amount >= 10 or not amount else f"${amount:,.4f}"
 
 
 def _listed(name: ModelName) -> Price | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import make_job, open_parties, preflight
+from codeclm.assembly import make_job, open_parties, preflight, prices_of
 from codeclm.endpoints import endpoint_rows
 from codeclm.engine.events import Observer, RunDrained
 from codeclm.errors import RunStopped, UsageError
@@ -19,6 +19,7 @@ from codeclm.llm.store import AnswerStore
 from codeclm.pilot import Pilot, PilotLog
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import View
+from codeclm.receipts import Receipts
 from codeclm.rundir import RunDirectory, read_json, read_settings
 from codeclm.session import Session
 from codeclm.sink import Sink
@@ -96,9 +97,9 @@ async def _open(
 ) -> Finished:
     """See that the models answer, before anything is written; then work with them."""
     earlier = directory.summary() or {}
-    ledger = Ledger(earlier.get("calls", ()))
+    ledger, receipts = Ledger(earlier.get("calls", ()), prices_of(plan.settings)), Receipts()
     log = PilotLog(directory.path) if pilot else None
-    on_event = _telling(view, ledger, log)
+    on_event = _telling(view, ledger, receipts, *([log] if log else []))
     around = log.around if log else lambda model: model
     async with Models(on_event=on_event, environ=order.environ, around=around) as models:
         await preflight(models, plan.to_run)
@@ -109,10 +110,11 @@ async def _open(
         cache = plan.settings.cache or directory.path / "cache"
         async with AnswerStore(cache, on_event=on_event) as store:
             directory.write_settings(plan.record())
-            with closing(Sink(directory.path)) as sink, log or nullcontext():
+            sink = Sink(directory.path, calls=receipts.columns)
+            with closing(sink), log or nullcontext():
                 for oddity in sink.oddities():
                     view.say(f"warning: {oddity}")
-                desk = _Desk(plan, models, store, sink, pilot)
+                desk = _Desk(plan, models, store, sink, receipts, pilot)
                 session = Session(
                     plan, directory, sink, ledger, desk.job, earlier, lambda: endpoint_rows(models)
                 )
@@ -129,9 +131,11 @@ class _Desk:
         models: Models,
         store: AnswerStore,
         sink: Sink,
+        receipts: Receipts,
         pilot: Pilot | None = None,
     ) -> None:
         self._models = models
+        self._receipts = receipts
         parties = open_parties(models, store, plan.models)
         known = sink.__contains__, sink.units
         self.job = make_job(
@@ -148,19 +152,19 @@ class _Desk:
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
 
-        observers: list[Observer] = [observe, FailureWatch(stop)]
+        observers: list[Observer] = [observe, FailureWatch(stop), self._receipts]
         async with self.job.pipeline.open(self.job.source, observers) as running:
             stopper.attach(running.drain)
             return await session.consume(running, view)
 
 
-def _telling(view: View, ledger: Ledger, log: Listener | None) -> Listener:
+def _telling(view: View, ledger: Ledger, *listeners: Listener) -> Listener:
     """Takes what the LLM layers tell down, and tells the person at once what matters."""
 
     def on_event(event: object) -> None:
         ledger(event)
-        if log is not None:
-            log(event)
+        for listener in listeners:
+            listener(event)
         match event:
             case CacheTrouble(reason):
                 view.say(f"warning: {reason}; the run goes on, such answers would be paid again")

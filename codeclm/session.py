@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from codeclm.costs import cost_of
 from codeclm.engine.run import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
@@ -145,6 +146,9 @@ class Session:
             },
             **outcomes,
             "calls": self._ledger.rows(),
+            "cost": cost_of(
+                self._ledger, self._sink.spent, fates["selected"], self._plan.model_names
+            ),
             "failed_attempts": {model: dict(kinds) for model, kinds in self._ledger.errors.items()},
             "answer_flags": dict(self._ledger.flags),
             "endpoints": self._endpoints(),

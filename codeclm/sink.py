@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_
 from codeclm.rundir import DECODED, OUTCOMES
 from codeclm.stages.unit_book import UnitBook
 
-__all__ = ["Sink"]
+__all__ = ["INSTRUCTION_STAGES", "Sink"]
 
 INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
 """Stages in which what fails is an instruction; before them it is a seed, a pair or a unit of work."""
@@ -26,14 +26,23 @@ INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
 class Sink:
     """Records each outcome once, in ``directory``; knows what is on record from earlier sessions.
 
-    ``tally`` counts rows by (file, responder or stage, iteration). ``units`` is what units of work were decoded into.
+    ``tally`` counts rows by (file, responder or stage, iteration), ``spent`` the tokens of input and output that went
+    into instructions by (file, model), but "redrawn" in the place of the file for repeated draws. ``units`` is what
+    units of work were decoded into. ``calls`` are further columns of the row of an id: the answers that went into it.
     """
 
-    def __init__(self, directory: Path, disk: Disk = REAL) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        disk: Disk = REAL,
+        calls: Callable[[str], Row] = lambda identity: {},
+    ) -> None:
+        self._calls = calls
         self._disk = disk
         self._dataset = directory / "dataset.jsonl"
         self._files: dict[str, LinesFile] = {}
         self.tally: Counter[tuple[str, str, int]] = Counter()
+        self.spent: dict[tuple[str, str], list[int]] = {}
         self._ids = IdSet()
         self._doubled = 0
         try:
@@ -69,6 +78,7 @@ class Sink:
     def write(self, outcome: object) -> None:
         """Append the row of ``outcome``, unless its id is on record."""
         name, row = _row(outcome)
+        row |= self._calls(row["id"])
         if row["id"] not in self._ids:
             self._files[name].append(row)
             self._count(name, row)
@@ -114,7 +124,26 @@ class Sink:
             kind = str(row.get("stage") or row.get("responder") or "")
             iteration = row.get("iteration")
             self.tally[name, kind, iteration if type(iteration) is int else 0] += 1
+            if name != "failed" or kind in INSTRUCTION_STAGES:
+                self._count_tokens(name, row)
         return is_new
+
+    def _count_tokens(self, name: str, row: Row) -> None:
+        try:
+            self._add(name, row.get("calls", ()), 1)
+            if redraws := row.get("redraws"):
+                self._add(name, redraws, -1)
+                self._add("redrawn", redraws, 1)
+        except (TypeError, ValueError):
+            return  # a file is what somebody made of it: this is no reason not to go on
+
+    def _add(self, name: str, calls: list[list[Any]], sign: int) -> None:
+        for _, model, _, given, made in calls:
+            tokens = self.spent.get((name, model))
+            if tokens is None:
+                tokens = self.spent[name, model] = [0, 0]
+            tokens[0] += sign * (given or 0)
+            tokens[1] += sign * (made or 0)
 
     def counts(self) -> dict[str, Any]:
         """Outcomes so far: instructions by fate, selections by iteration and winner, failures by stage."""

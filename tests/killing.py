@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from codeclm.simulator import ServerOptions, SimulatorServer, World
+from tests.accounts import SIM_PRICES
 from tests.running import TOPICS, check_books, rows
 
 IN_FLIGHT = 8
@@ -29,7 +30,8 @@ def write_inputs(place: Path, base_url: str, *, method: str = METHOD, **model: o
     models = {
         party: {"model": f"openai:sim-{party}@{base_url}", **spec} for party in ("strong", "target")
     }
-    settings = f"models: {json.dumps(models)}\nmethod: {{{method}}}\n"
+    prices = json.dumps(SIM_PRICES)
+    settings = f"models: {json.dumps(models)}\nmethod: {{{method}}}\nprices: {prices}\n"
     (place / "settings.yaml").write_text(settings)
     command = [sys.executable, "-m", "codeclm", "run", str(place / "seeds.jsonl")]
     return [*command, "--config", str(place / "settings.yaml"), "--progress", "none"]

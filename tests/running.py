@@ -14,6 +14,7 @@ from codeclm.run import Finished, Order, Stopper, run
 from codeclm.seeds import SeedList
 from codeclm.settings import Settings, load_settings
 from codeclm.sources import Source
+from tests.accounts import SIM_PRICES, check_money
 
 TOPICS = (
     "Write a poem about the sea",
@@ -40,7 +41,7 @@ def settings_for(
         "strong": {"model": f"openai:sim-strong@{base_url}", **spec},
         "target": {"model": f"openai:sim-target@{base_url}", **spec},
     }
-    return load_settings(None, {"models": models, **given})
+    return load_settings(None, {"models": models, "prices": SIM_PRICES, **given})
 
 
 async def complete(
@@ -66,8 +67,8 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
-def check_books(directory: Path) -> dict[str, Any]:
-    """The summary, after seeing that its counts add up and agree with the files."""
+def check_books(directory: Path, *, some_in_vain: bool = False) -> dict[str, Any]:
+    """The summary, after seeing that its counts, tokens and money add up and agree with the files."""
     summary: dict[str, Any] = json.loads((directory / "summary.json").read_bytes())
     counts = summary["counts"]
     fates = {name: len(rows(directory / f"{name}.jsonl")) for name in ("selected", "discarded")}
@@ -90,4 +91,5 @@ def check_books(directory: Path) -> dict[str, Any]:
         dataset = rows(directory / "dataset.jsonl")
         assert [row["id"] for row in dataset] == sorted(row["id"] for row in dataset)
         assert len(dataset) == counts["selected"]
+    check_money(directory, summary, some_in_vain=some_in_vain)
     return summary

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from codeclm.errors import UsageError
 from codeclm.llm.catalogue import PROVIDERS
-from codeclm.prices import PICODOLLARS, Price, Prices, _table, dollars
+from codeclm.llm.money import PICODOLLARS, dollars
+from codeclm.prices import Price, Prices, _table
 from codeclm.settings import load_settings
 
 OWN = {

@@ -52,7 +52,9 @@ async def test_a_run_leaves_what_is_promised(tmp_path: Path) -> None:
     summary = check_books(tmp_path / "run")
     assert summary["wanted"] == 40
     assert summary["counts"]["entries"] + summary["counts"]["entries_failed"] == 12
-    calls = {(row["model"], row["stage"]): row["calls"] for row in summary["calls"]}
+    calls: Counter[tuple[str, str]] = Counter()
+    for row in summary["calls"]:
+        calls[row["model"], row["stage"]] += row["calls"]
     assert sum(calls.values()) == server.log.answered
     dataset = rows(tmp_path / "run" / "dataset.jsonl")
     assert dataset
@@ -273,7 +275,7 @@ async def test_failed_items_are_tried_again_on_request(tmp_path: Path) -> None:
         shutil.copytree(tmp_path / "run", tmp_path / "killed")
         await complete(tmp_path / "run", settings, retry_failed=True)
         assert server.log.paid_again == 0
-        check_books(tmp_path / "run")
+        check_books(tmp_path / "run", some_in_vain=True)
         assert rows(tmp_path / "run" / "failed.jsonl.before") == failed
         assert len(rows(tmp_path / "run" / "failed.jsonl")) < len(failed)
         patient = settings_for(server.base_url, method={**method, "redraws": 1})
@@ -505,7 +507,7 @@ async def test_a_run_without_its_cache_goes_on_with_what_is_on_record(tmp_path: 
         before = {row["id"] for row in rows(tmp_path / "selected.jsonl")}
         shutil.rmtree(tmp_path / "cache")
         await complete(tmp_path, settings)
-    check_books(tmp_path)
+    check_books(tmp_path, some_in_vain=True)
     assert before <= {row["id"] for row in rows(tmp_path / "dataset.jsonl")}
 
 

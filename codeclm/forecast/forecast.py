@@ -14,7 +14,7 @@ from codeclm.forecast.bill import Cast, cast_of, cost
 from codeclm.forecast.calls import Line, lines, made
 from codeclm.forecast.duration import Bound, bounds_of, longest, path_s
 from codeclm.forecast.interval import estimates
-from codeclm.forecast.observed import Cluster, kinds_of, mean_prompt_bytes, profile_of
+from codeclm.forecast.observed import Cluster, mean_prompt_bytes, profile_of, variety_of
 from codeclm.forecast.profile import Profile
 from codeclm.forecast.shares import Estimate, exact, wilson
 from codeclm.forecast.variants import Others, Variant, variants
@@ -102,7 +102,7 @@ def forecast(
             [exact(share) for share in likely.reach],
             [exact(share) for share in likely.selected],
         )
-    profile = profile_of(clusters, kinds_of(clusters))
+    profile = profile_of(clusters, books.base.judgements, variety_of(clusters))
     seen = sum(cluster.reach[1] for cluster in clusters)
     share = min(1.0, seen / max(1.0, made(books.work_for(profile), profile)))
     chance = random or Random(plan.settings.seed)

@@ -76,4 +76,5 @@ def _with(
 
     steps: dict[Key, Use] = {key: scaled(key[:2], use) for key, use in profile.steps.items()}
     uses = {stage: scaled((stage, "strong"), use) for stage, use in profile.uses.items()}
-    return replace(profile, steps=steps, uses=uses, kinds=kinds, asking=asking)
+    variety = replace(profile.variety, kinds=kinds)
+    return replace(profile, steps=steps, uses=uses, variety=variety, asking=asking)

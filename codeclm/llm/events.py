@@ -15,6 +15,7 @@ __all__ = [
     "EndpointDown",
     "Listener",
     "Paused",
+    "PerhapsBilled",
     "Retried",
 ]
 
@@ -47,6 +48,7 @@ class Retried:
     stage: str
     error: str
     wait_s: float
+    iteration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,17 @@ class CallFailed:
     model: str
     stage: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class PerhapsBilled:
+    """An attempt brought nothing of use, and the endpoint may want to be paid for it: at most so many tokens."""
+
+    model: str
+    stage: str
+    iteration: int
+    input_tokens: int
+    output_tokens: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from codeclm.errors import UsageError
 from codeclm.llm.catalogue import PROVIDERS
 
-__all__ = ["ModelName", "is_loopback", "is_private", "parse_model"]
+__all__ = ["ModelName", "is_loopback", "is_private", "parse_model", "without_url"]
 
 PRIVATE_SUFFIXES = (".local", ".internal", ".lan", ".localdomain", ".localhost")
 
@@ -53,6 +53,12 @@ def parse_model(text: str) -> ModelName:
         raise UsageError(f"{text!r} names no model: write PROVIDER:MODEL, as openai:gpt-4o-mini")
     _check_own_url(text, provider, model.strip(), base_url)
     return ModelName(provider, model.strip(), base_url)
+
+
+def without_url(model: str) -> str:
+    """PROVIDER:MODEL of a name that may have @BASE_URL at its end."""
+    at = model.lower().rfind("@http")
+    return model if at < 0 else model[:at]
 
 
 def _check_own_url(text: str, provider: str, model: str, base_url: str) -> None:

@@ -150,7 +150,8 @@ class RetryingModel:
 
     def _tell_retried(self, request: ChatRequest, error: TransientError, wait_s: float) -> None:
         if not isinstance(error, HELD_UP):
-            self._on_event(Retried(self._model, request.stage, type(error).__name__, wait_s))
+            name, iteration = type(error).__name__, request.iteration
+            self._on_event(Retried(self._model, request.stage, name, wait_s, iteration))
 
     def _tell_failed(self, request: ChatRequest, error: ModelError) -> None:
         self._on_event(CallFailed(self._model, request.stage, type(error).__name__))

@@ -99,7 +99,7 @@ async def test_f26_no_cache(tmp_path: Path, scale: Scale, measure: Measure) -> N
         bodies = [orjson.loads(asked.body) for asked in server.asked[before:]]
     again = {body["messages"][-1]["content"] for body in bodies}
     draws = {body.get("seed") for body in bodies}
-    check_books(tmp_path)
+    check_books(tmp_path, some_in_vain=True)
     repeated = [row for row in finished if row["instruction"] in again]
     doubled = len(outcomes(tmp_path)) - len({row["id"] for row in outcomes(tmp_path)})
     measure(

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from random import Random
 
 from codeclm.errors import RunStopped, UsageError
-from codeclm.ledger import Ledger
 from codeclm.llm.chat import ChatModel
 from codeclm.llm.dialect import Dialect
 from codeclm.llm.direct import DirectModel
 from codeclm.llm.endpoint import Endpoint
+from codeclm.llm.events import Listener
 from codeclm.llm.key import KeyMaker
 from codeclm.llm.openai import OPENAI
 from codeclm.llm.pace import WINDOW_S, Window
@@ -34,12 +34,12 @@ class SeededModels(Models):
     """Models that are never entered: there is no connection. ``events`` are all that they told."""
 
     def __init__(
-        self, universe: Universe, servers: Mapping[str, Server], manner: Manner, ledger: Ledger
+        self, universe: Universe, servers: Mapping[str, Server], manner: Manner, tell: Listener
     ) -> None:
         self.events: list[object] = []
 
         def listen(event: object) -> None:
-            ledger(event)
+            tell(event)
             self.events.append(event)
 
         self._listen = listen

@@ -10,6 +10,7 @@ from typing import Any
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.seeds import SeedList
 from codeclm.settings import load_settings
+from tests.accounts import SIM_PRICES
 from tests.simulation.answers import Manner
 from tests.simulation.models import KEY_ENV
 from tests.simulation.replies import CANARY
@@ -62,7 +63,8 @@ def _plan(preset: Preset) -> Plan:
     spec = {"api_key_env": KEY_ENV}
     names = ("strong", "target", "judge") if preset.judge else ("strong", "target")
     models = {name: {"model": f"openai:sim-{name}@http://127.0.0.1:1/v1", **spec} for name in names}
-    settings = load_settings(None, {"models": models, "method": preset.method})
+    given = {"models": models, "method": preset.method, "prices": SIM_PRICES}
+    settings = load_settings(None, given)
     source = SeedList(tuple(f"seed {letter}" for letter in "abcdefgh"[: preset.seeds]))
     environ = {KEY_ENV: CANARY}
     return make_plan(Order(source, settings, Path("nowhere"), environ=environ))

@@ -96,14 +96,9 @@ def _shapes() -> list[Shape]:
         if choice["message"].get("content") != expect["text"]:
             continue
         choice["message"]["content"], choice["finish_reason"] = PLACE, FINISH
-        usage = body.get("usage") or {}
-        shapes.append(
-            Shape(
-                orjson.dumps(body),
-                usage.get("prompt_tokens") or 0,
-                usage.get("completion_tokens") or 0,
-            )
-        )
+        raw = orjson.dumps(body)
+        usage = read_completion(200, {}, raw, endpoint=ENDPOINT).usage
+        shapes.append(Shape(raw, usage.input_tokens or 0, usage.output_tokens or 0))
     return shapes
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import make_job, open_parties
+from codeclm.assembly import make_job, open_parties, prices_of
 from codeclm.endpoints import endpoint_rows
 from codeclm.engine.events import RunDrained, StepFailed, StepPostponed
 from codeclm.engine.run import Run
 from codeclm.errors import RunStopped
 from codeclm.ledger import Ledger
+from codeclm.llm.events import Listener
 from codeclm.plan import Plan
 from codeclm.progress import NoView, Snapshot
+from codeclm.receipts import Receipts
 from codeclm.rundir import RunDirectory
 from codeclm.session import Session
 from codeclm.sink import Sink
@@ -62,15 +64,20 @@ async def hold_session(
     plan: Plan,
     path: Path,
     disk: SeededDisk,
-    make_models: Callable[[Ledger], SeededModels],
+    make_models: Callable[[Listener], SeededModels],
 ) -> Ended:
     """Work on the run in ``path`` until it is complete or stopped. Raises what ``codeclm.run.run`` would."""
     directory = RunDirectory(path, disk)
     earlier = directory.summary() or {}
-    ledger = Ledger(earlier.get("calls", ()))
-    models = make_models(ledger)
+    ledger, receipts = Ledger(earlier.get("calls", ()), prices_of(plan.settings)), Receipts()
+
+    def tell(event: object) -> None:
+        ledger(event)
+        receipts(event)
+
+    models = make_models(tell)
     directory.write_settings(plan.record())
-    with closing(Sink(path, disk)) as sink:
+    with closing(Sink(path, disk, receipts.columns)) as sink:
         parties = open_parties(models, SeededStore(universe), plan.models)
         known = sink.__contains__, sink.units
         job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
@@ -90,7 +97,9 @@ async def hold_session(
             running.drain(reason)
 
         running: Run
-        async with job.pipeline.open(job.source, [observe, FailureWatch(stop)]) as running:
+        async with job.pipeline.open(
+            job.source, [observe, FailureWatch(stop), receipts]
+        ) as running:
             universe.on_stop = lambda: running.drain(RunStopped(PERSON))
             reason = await session.consume(running, _View(universe))
         summary, _ = session.end(complete=reason is None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from random import Random
 
 from codeclm.errors import CodecLMError, ConnectionFailed, StaleConnection, TimedOut, Unreachable
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion
@@ -114,10 +115,11 @@ class SeededPost(Post):
             return BROKEN[kind](f"the connection failed: {kind}")
         if kind or given.error:
             return server.error(kind or given.error)
-        return self._completion(given, usage)
+        return self._completion(given, key, usage)
 
-    def _completion(self, given: Reply, usage: list[Shape]) -> Answer:
-        shape = self._universe.random.choice(COMPLETIONS)
+    def _completion(self, given: Reply, key: str, usage: list[Shape]) -> Answer:
+        # The tokens are on record with the answer: they must be what they are in the undisturbed run.
+        shape = Random(f"{key} shape").choice(COMPLETIONS)
         usage.append(shape)
         return shape.answer(given.text, given.finish_reason)
 
