@@ -67,8 +67,7 @@ def plan_command(run: Callable[..., int], with_order: WithOrder) -> Callable[...
 
     def plan(**given: Any) -> int:
         names = inspect.signature(_own).parameters
-        own = {name: given.pop(name) for name in names}
-        asked = _Asked(**own)
+        asked = _Asked(**{name: given[name] for name in names})
         return with_order({**given, "output": asked.output or Path()}, asked.answer(given))
 
     theirs = (one for one in _parameters(run) if one.name not in NOT_FOR_PLANS)
