@@ -52,7 +52,7 @@ class _Strict(BaseModel):
 class ModelSettings(_Strict):
     """One model: what it is called, where its key is, what its endpoint allows, how it is sampled.
 
-    model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:my-model@http://127.0.0.1:8000/v1``.
+    model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:mine@http://127.0.0.1:8000/v1``.
     api_key_env: the variable that holds the key, never the key; not given, the provider's own, for its own host only.
     requests_per_minute: a limit that you know of; what nobody states is found.
     tokens_per_minute: a limit that you know of; tokens are estimated from what a stage's calls really took.
@@ -65,7 +65,7 @@ class ModelSettings(_Strict):
     temperature: that of each request; not given, the method's.
     max_tokens: the most tokens of an answer; not given, the method's.
     send_seed: send the draw number as ``seed``.
-    structured_output: ask for JSON by a schema, but of responses; where a server ignores or refuses that, no harm is done.
+    structured_output: ask for JSON by a schema, but for responses; a server may ignore or refuse that.
     extra_body: further fields of each request, as ``{top_p: 0.95}``.
     timeout_s: seconds for one attempt.
     attempts: how often one call is tried that ends in server errors (3 more where the endpoint is overloaded, 3 at most

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from codeclm.cli import app
 from codeclm.errors import UsageError
+from codeclm.pilot import LOG
 
 HOSTED = ("--strong", "openai:gpt-4.1", "--target", "openai:gpt-4.1-nano")
 
@@ -95,3 +100,28 @@ def test_what_cannot_be_planned_is_told(place: Path, base_url: str) -> None:
     ended = plan(*models, "-o", "run", "--theta", "2")
     assert isinstance(ended.exception, UsageError)
     assert "method.theta: 3.0 -> 2.0" in str(ended.exception)
+
+
+def test_a_pilot_survives_a_kill(place: Path, base_url: str) -> None:
+    """SIGKILL in the middle of it: the same command finishes it, and foretells the same as one in one piece."""
+    models = {
+        role: {"model": f"openai:sim-{role}@{base_url}", "send_seed": True}
+        for role in ("strong", "target")
+    }
+    method = {"total": 60, "augment_to": 0}
+    (place / "settings.yaml").write_text(json.dumps({"models": models, "method": method}))
+    pilot = ("plan", "seeds.jsonl", "--config", "settings.yaml", "--pilot", "8", "--json")
+    command = [sys.executable, "-m", "codeclm", *pilot, "-o", "killed"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        log = place / "killed" / LOG
+        while child.poll() is None and not (log.exists() and log.read_bytes().count(b"\n") > 40):
+            time.sleep(0.002)
+        child.kill()
+    assert child.returncode == -signal.SIGKILL
+    before = log.read_bytes().count(b"\n")
+    totals = {
+        place: json.loads(CliRunner().invoke(app, [*pilot, "-o", place]).stdout)["totals"]
+        for place in ("killed", "whole")
+    }
+    assert totals["killed"] == totals["whole"]
+    assert log.read_bytes().count(b"\n") > before
