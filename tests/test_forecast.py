@@ -185,7 +185,7 @@ async def test_a_pilot_of_everything_foretells_everything(tmp_path: Path) -> Non
     """Where the pilot is the whole run, every number is what was paid, stage by stage, and nothing is in doubt."""
     async with SimulatorServer(World()) as server:
         settings = settings_for(
-            server.base_url, method={"total": 48, "augment_to": 0}, prices=PRICES
+            server.base_url, method={"total": 32, "augment_to": 0}, prices=PRICES
         )
         _, made = await piloted(tmp_path / "run", settings, seeds(16), Pilot(16))
         shorter = settings.model_copy(update={"method": replace(settings.method, iterations=2)})

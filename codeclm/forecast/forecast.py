@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import ceil
 from random import Random
 
@@ -139,6 +140,7 @@ class _Books:
             raise UsageError("a stream has no known length; a forecast needs a file of seeds")
         self.cast = cast_of(plan.models)
         self.prices = prices_of(plan.settings)
+        self.price_of = cache(self.prices.of)  # a name is read apart each time
         self.has_seeds = not isinstance(plan.source, MetadataFile)
         self.prompt_bytes = mean_prompt_bytes(plan)
         self.base = self._workload(None)
@@ -164,7 +166,7 @@ class _Books:
             its_lines = lines(its_work, profile)
             put = {"calls": sum(line.calls for line in its_lines)}
             put["selected"] = made(work, profile) * profile.selected_until(its_work.iterations)
-            put |= _cost(cost(its_lines, variant.cast, self.prices))
+            put |= _cost(cost(its_lines, variant.cast, self.price_of))
             said |= {f"{number}.{name}": value for name, value in put.items()}
             if not number:
                 said |= self._main(its_lines, work, profile)
@@ -188,7 +190,7 @@ class _Books:
         for line in its_lines:
             place = f"{line.stage}|{line.role}"
             amounts = {"calls": line.calls, "input": line.input, "output": line.output}
-            amounts |= _cost(cost([line], self.cast, self.prices))
+            amounts |= _cost(cost([line], self.cast, self.price_of))
             for name, value in amounts.items():
                 said[f"{place}|{name}"] = said.get(f"{place}|{name}", 0.0) + value
         return said

@@ -185,7 +185,8 @@ class _Total:
         self.reach: Counter[int] = Counter()
         self.selected: Counter[int] = Counter()
         self.spent: dict[Key, list[float]] = {}
-        self.improved: list[tuple[float, float]] = []
+        self.improved: dict[tuple[str, ...], tuple[float, float]] = {}
+        self.entries = 0
 
     def add(self, cluster: Cluster) -> None:
         self.seeds += cluster.seeds
@@ -203,7 +204,9 @@ class _Total:
             for place, amount in enumerate(amounts):
                 sums[place] += amount
         if cluster.reach[1]:
-            self.improved.append((cluster.reach[2], cluster.reach[1]))
+            self.entries += 1
+            some, of = self.improved.get(cluster.metadata, (0.0, 0.0))
+            self.improved[cluster.metadata] = some + cluster.reach[2], of + cluster.reach[1]
 
     def profile(self, variety: Variety, judgements: int) -> Profile:
         instructions = self.reach[1]
@@ -221,7 +224,8 @@ class _Total:
                 if key[2]
             },
             kept=self.made / self.wanted if self.wanted else 1.0,
-            improved=self.improved,
+            improved=tuple(self.improved.values()),
+            each=instructions / self.entries,
             variety=variety,
             prompt_bytes=self.prompt_bytes / self.seeds,
             seconds={key: sums[3] / sums[4] for key, sums in self.spent.items() if sums[4]},

@@ -51,10 +51,9 @@ class Profile:
     ``kept`` of the instructions that are wanted are made. ``uses`` are by stage before there are instructions (encode,
     pairs, decode, rubrics): calls for each seed, pair, unit and distinct entry; ``output`` of decode is for each
     instruction listed. ``steps`` are calls for each instruction that gets to an iteration (of judge: for each judgement
-    that is wanted), ``seconds`` what one takes.
-    ``improved`` are by entry its instructions that needed improvement, and all of them. ``prompt_bytes`` is the mean
-    length of prompts that
-    encoded. ``asking`` is the share of entries that ask for rubrics, where that is not to follow from ``improved``.
+    that is wanted), ``seconds`` what one takes. ``improved`` are by kind of metadata the instructions that needed
+    improvement, and all; an entry had ``each``. ``prompt_bytes`` is the mean length of prompts that encoded. ``asking``
+    is the share of entries that ask for rubrics, where that is not to follow from ``improved``.
     """
 
     reach: Sequence[float]
@@ -63,6 +62,7 @@ class Profile:
     steps: Mapping[Key, Use]
     kept: float = 1.0
     improved: Sequence[tuple[float, float]] = ()
+    each: float = 0.0
     variety: Variety = Variety()
     prompt_bytes: float = 0.0
     asking: float | None = None
@@ -83,8 +83,7 @@ class Profile:
         overall = self.reaching(2)
         if not self.improved:
             return float(1 - (1 - overall) ** instructions)
-        seen = sum(of for _, of in self.improved) / len(self.improved)
-        if instructions <= 1.05 * seen:
+        if instructions <= 1.05 * self.each:
             return sum(some > 0 for some, _ in self.improved) / len(self.improved)
         weight = 2.0  # as if two more had been seen, of the average: an entry of five says little of itself
         rates = [(some + weight * overall) / (of + weight) for some, of in self.improved]
