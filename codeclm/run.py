@@ -86,6 +86,7 @@ class _Run:
             models = Models(
                 on_event=on_event,
                 environ=self._order.environ,
+                around=self._log.around if self._log else lambda model: model,
                 budget=budget.calls,
                 tariff=self._ledger.prices.of,
             )
