@@ -16,7 +16,7 @@ def _files(form: str, names: str) -> tuple[str, ...]:
 LOOP, THREADS = "event loop and sockets", "cache hand-over"
 LIMITS = (
     "limits regulated regulator concurrency adaptive hidden_rate pace pauses circuit episode line tokens acceptance"
-    " throughput refused_levels retry"
+    " throughput refused_levels retry deadlines"
 )
 PARTS: Mapping[str, tuple[str, ...]] = {
     "benchmark": ("Watcher.", "Gauge.", "Pulse.", "memory_mb ("),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -66,36 +67,55 @@ def run_child(
     With ``kill_after`` it and its children get SIGKILL as soon as that says so.
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        with pinned(core):
-            began_s = time.perf_counter()
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                env=_environment(env or {}),
-                start_new_session=True,
-            )
+        began_s = time.perf_counter()
+        child = _started(command, core, env or {}, out, err)
         guard = _Guard(child.pid, timeout_s, kill_after)
-        try:
-            _, status, used = os.wait4(child.pid, 0)
-        except BaseException:
-            guard.kill()
-            child.wait()
-            raise
-        finally:
-            guard.end()
+        status, used = _waited_for(child, guard)
         wall_s = time.perf_counter() - began_s
-        child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for: nobody else need
         return Ran(
             wall_s=wall_s,
             cpu_s=used.ru_utime + used.ru_stime,
             peak_mb=used.ru_maxrss / 1024,
-            exit_code=child.returncode,
+            exit_code=status,
             stdout=_whole(out),
             stderr=_whole(err),
             timed_out=guard.timed_out,
         )
+
+
+def _started(
+    command: Sequence[str],
+    core: int | None,
+    env: Mapping[str, str],
+    out: IO[bytes],
+    err: IO[bytes],
+) -> subprocess.Popen[bytes]:
+    """The process, in a group of its own."""
+    with pinned(core):
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=_environment(env),
+            start_new_session=True,
+        )
+
+
+def _waited_for(
+    child: subprocess.Popen[bytes], guard: _Guard
+) -> tuple[int, resource.struct_rusage]:
+    """The exit code, and what the process used; killed where this is interrupted."""
+    try:
+        _, status, used = os.wait4(child.pid, 0)
+    except BaseException:
+        guard.kill()
+        child.wait()
+        raise
+    finally:
+        guard.end()
+    child.returncode = os.waitstatus_to_exitcode(status)  # it is waited for: nobody else need
+    return child.returncode, used
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

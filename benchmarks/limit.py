@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.endpoint import endpoint
 from benchmarks.measured import bare, client, pipeline, sample
 from benchmarks.repeats import Sample, interleaved, ratios
-from benchmarks.result import Result, Row, made, rows_of
+from benchmarks.result import Result, Row, Value, made, rows_of
 
 __all__ = ["IN_FLIGHT", "LATENCIES_MS", "limit"]
 
@@ -33,6 +33,14 @@ CLIENTS: dict[str, Callable[..., dict[str, Any]]] = {
     CALM: partial(bare, calm=True),
     "client": client,
     "pipeline": pipeline,
+}
+CALLS = "at least 20,000; a latency's for 6 s"
+SETTINGS: dict[str, Value] = {
+    "adaptive": False,
+    "cache": "new, on disk before use",
+    "measured": "2-95 % of the calls after a warm-up; pipeline 20-80 % of all",
+    "prompt": "600 characters; the pipeline's own are longer",
+    "answer": "1,000 characters",
 }
 LEAST_CALLS, CALLS_IN_FLIGHT, LATENT_S = 20_000, 40, 6
 
@@ -58,15 +66,7 @@ def limit(
                     name: partial(_sample, name, served.base_url, number, level) for name in CLIENTS
                 }
                 rows += _rows(interleaved(runs, repeats, say), level, latency_ms)
-    settings = {
-        "repeats": repeats,
-        "calls": calls or "at least 20,000; a latency's for 6 s",
-        "adaptive": False,
-        "cache": "new, on disk before use",
-        "measured": "2-95 % of the calls after a warm-up; pipeline 20-80 % of all",
-        "prompt": "600 characters; the pipeline's own are longer",
-        "answer": "1,000 characters",
-    }
+    settings: dict[str, Value] = {"repeats": repeats, "calls": calls or CALLS, **SETTINGS}
     return made("limit", rows, settings)
 
 

@@ -164,10 +164,11 @@ class Watcher(NoView):
         }
 
     def _looking(self) -> dict[str, float]:
-        """What looks have cost from the first to the last."""
-        one, other = self.gauge.moments[0], self.gauge.moments[-1]
-        looks = max(1, len(self._looking_cpu_s) - 1)
-        looking_s = self._looking_cpu_s[-1] - self._looking_cpu_s[0]
+        """What looks have cost from the second to the last: the first one loads what it needs."""
+        first = min(1, len(self._looking_cpu_s) - 1)
+        one, other = self.gauge.moments[first], self.gauge.moments[-1]
+        looks = max(1, len(self._looking_cpu_s) - 1 - first)
+        looking_s = self._looking_cpu_s[-1] - self._looking_cpu_s[first]
         return {
             "looks_per_s": looks / max(1e-9, other.at_s - one.at_s),
             "look_ms": 1000 * looking_s / looks,

@@ -26,10 +26,7 @@ def plot(result: Result, path: Path) -> list[Path] | str:
     matplotlib.use("Agg")
     from matplotlib import pyplot  # noqa: PLC0415
 
-    panels: dict[tuple[str, str], list[Row]] = {}
-    for row in result.rows:
-        panels.setdefault((row.metric, row.unit), []).append(row)
-    shown = list(panels.items())[:MOST_PANELS]
+    shown = _panels(result.rows)
     heights = [max(1.2, 0.32 * len(rows) + 0.9) for _, rows in shown]
     figure, axes = pyplot.subplots(
         len(shown),
@@ -47,6 +44,14 @@ def plot(result: Result, path: Path) -> list[Path] | str:
         figure.savefig(file, dpi=120)
     pyplot.close(figure)
     return files
+
+
+def _panels(rows: Sequence[Row]) -> list[tuple[tuple[str, str], list[Row]]]:
+    """Rows of one metric and unit together, in their order; not more than can be looked at."""
+    panels: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        panels.setdefault((row.metric, row.unit), []).append(row)
+    return [*panels.items()][:MOST_PANELS]
 
 
 def _panel(axis: Any, label: tuple[str, str], rows: Sequence[Row]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
 from codeclm.errors import UsageError
 from codeclm.llm.cache import Store
+from codeclm.llm.metered import LIMITS
 from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
@@ -15,7 +16,7 @@ from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import METHODS
 from codeclm.pilot import Pilot, chosen, only_first_units
-from codeclm.prices import Price, Prices
+from codeclm.prices import Price, Prices, how_to_give
 from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, PriceSettings, Settings
 from codeclm.sources import Source
@@ -25,6 +26,7 @@ from codeclm.stdin import SeedStream
 
 __all__ = [
     "augment_to",
+    "check_budget",
     "make_job",
     "model_specs",
     "open_parties",
@@ -58,6 +60,28 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
         if spec not in specs:
             specs.append(spec)
     return specs
+
+
+def check_budget(settings: Settings, specs: Iterable[ModelSpec]) -> None:
+    """Raises UsageError where nobody could tell what a call costs at the most."""
+    prices, budget = prices_of(settings), settings.budget
+    for spec in specs:
+        label, extra = str(parse_model(spec.model)), spec.extra_body
+        price = prices.of(label)
+        if budget.max_cost is not None and price is None:
+            raise UsageError(
+                f"budget: max_cost is set, and the price of {label} is not known; {how_to_give(label)}"
+            )
+        if budget.max_cost is not None and price and price.as_of and extra.get("service_tier"):
+            raise UsageError(
+                f"budget: max_cost is set, and extra_body asks for a service_tier of {label}, "
+                f"whose price is not known; {how_to_give(label)}"
+            )
+        if budget.limits_calls and any(extra.get(name, 1) is None for name in LIMITS):
+            raise UsageError(
+                f"budget: extra_body of {label} takes the limit on output tokens away, "
+                "so nobody knows what a call can come to"
+            )
 
 
 async def preflight(models: Models, settings: Settings) -> None:

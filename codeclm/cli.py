@@ -54,7 +54,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="Turns seed instructions into a large, tailored instruction-tuning set (CodecLM).",
-    epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable.",
+    epilog="Exit codes: 0 complete, 2 usage or configuration, 3 complete with failed items, 4 stopped and resumable, "
+    "5 no budget or quota left, resumable.",
 )
 
 
@@ -66,6 +67,8 @@ METHOD_FLAGS = (
     *("self_rubrics", "contrastive_filtering"),
 )
 """Options of a run that are settings of the method, under the same name."""
+
+BUDGET_FLAGS = ("max_cost", "max_calls", "max_tokens", "max_hours")
 
 MODEL = "PROVIDER:MODEL[@BASE_URL]"
 
@@ -130,6 +133,14 @@ def run(
     contrastive_filtering: Annotated[bool | None, _flag("Select by the gap [on].")] = None,
     seed: Annotated[int | None, _flag("Another seed draws another dataset [0].")] = None,
     max_in_flight: Annotated[int | None, _flag("Calls at once to each model [64].")] = None,
+    max_cost: Annotated[
+        float | None, _flag("Stop before more US dollars are spent, all sessions together.")
+    ] = None,
+    max_calls: Annotated[int | None, _flag("Stop before more calls are made.")] = None,
+    max_tokens: Annotated[
+        int | None, _flag("Stop before more tokens are used, of input and output together.")
+    ] = None,
+    max_hours: Annotated[float | None, _flag("Stop after so many hours.")] = None,
     prompts: Annotated[Path | None, _flag("Directory of prompts of your own.")] = None,
     cache: Annotated[Path | None, _flag("Cache shared by runs [OUTPUT/cache].")] = None,
     field: Annotated[
@@ -172,7 +183,8 @@ def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
     parties = ("strong", "target", "judge")
     models = {name: {"model": given[name]} for name in parties}
     method = {name: given[name] for name in METHOD_FLAGS}
-    flags = {"models": models, "method": method}
+    budget = {name: given[name] for name in BUDGET_FLAGS}
+    flags = {"models": models, "method": method, "budget": budget}
     flags |= {name: given[name] for name in ("seed", "prompts", "cache")}
     settings = load_settings(given["config"], flags)
     if given["max_in_flight"] is not None:

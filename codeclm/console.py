@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 from codeclm.collector import calm_collector
 from codeclm.errors import RunStopped, UsageError
+from codeclm.llm.money import PICODOLLARS, dollars
 from codeclm.open_files import fitted, raise_limit
 from codeclm.pilot import Pilot
+from codeclm.prices import how_to_give
 from codeclm.printable import printable
 from codeclm.progress import JsonView, NoView, PlainView, View, Views
 from codeclm.run import Finished, Order, Stopper, run
@@ -100,9 +102,10 @@ def _shown(progress: Progress) -> View:
 
 
 def _is_shown() -> bool:
-    """Whether there may be a person at a terminal, or somebody says so (as rich is told it)."""
+    """Whether there may be a person at a terminal or a notebook, or somebody says so (as rich is told it)."""
     told = ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE")
-    return sys.stdout.isatty() or any(os.environ.get(name) for name in told)
+    is_notebook = "ipykernel" in sys.modules
+    return is_notebook or sys.stdout.isatty() or any(os.environ.get(name) for name in told)
 
 
 async def execute(
@@ -228,6 +231,7 @@ def _last_words(finished: Finished, advice: str) -> list[str]:
         f"{counts['discarded']:,} discarded, {counts['failed']:,} failed, {counts['pending']:,} pending{missing}",
         f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
     ]
+    lines += _cost_words(summary)
     lines += [f"warning: {reason}" for reason in summary["cache_troubles"]]
     if failed := summary["failed_by_stage"]:
         stages = ", ".join(f"{number:,} in {stage}" for stage, number in failed.items())
@@ -236,6 +240,29 @@ def _last_words(finished: Finished, advice: str) -> list[str]:
         )
     if finished.dataset:
         lines.append(f"dataset: {finished.dataset} ({counts['selected']:,} examples)")
-    if finished.reason:
+    if finished.reason and not finished.says_how:
         lines.append(advice if finished.exit_code != MEND else f"mend that, then {advice}")
     return lines
+
+
+def _cost_words(summary: Mapping[str, Any]) -> list[str]:
+    """What was paid; or of what model nobody knows the price."""
+    cost = summary.get("cost") or {}
+    if not cost:  # of a version that knew no prices
+        return []
+    unpriced, uncounted = cost["unpriced"], cost["uncounted_calls"]
+    if cost["paid"] is None:
+        others = f" and {len(unpriced) - 1} more" if len(unpriced) > 1 else ""
+        return [
+            f"cost: unknown, for the price of {unpriced[0]}{others} is; {how_to_give(unpriced[0])}"
+        ]
+    each = cost["per_selected"]
+    parts = [f"cost: {dollars(cost['paid'] * PICODOLLARS)}"]
+    parts += [] if each is None else [f"{dollars(each * PICODOLLARS)} for each selected example"]
+    if saved := cost["saved"]["by_prompt_cache"]:
+        parts.append(f"{dollars(saved * PICODOLLARS)} less by the provider's prompt cache")
+    if retried := cost["by_fate"]["retried"]:
+        parts.append(f"failed attempts may add up to {dollars(retried * PICODOLLARS)}")
+    if uncounted:
+        parts.append(f"without {uncounted:,} answers whose tokens were not counted")
+    return [", ".join(parts)]

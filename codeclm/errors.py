@@ -4,7 +4,8 @@ CodecLMError
 ├── UsageError                   the caller must change something; nothing was written or lost (exit code 2)
 ├── RunStopped                   the run ended early on purpose and can be resumed (exit code 4)
 │   ├── EndpointRefused          key, model, URL or parameters refused: every call would fail (exit code 2)
-│   └── QuotaExhausted           no money, or no quota for hours: nothing can be paid now (exit code 5)
+│   ├── QuotaExhausted           no money, or no quota for hours: nothing can be paid now (exit code 5)
+│   └── BudgetExhausted          the next call could cost more than the user allows (exit code 5)
 └── ItemError                    one item cannot be finished; it is recorded and the run goes on
     ├── ParseError               an answer that a careful human could not read either
     └── ModelError               the endpoint gave no usable answer
@@ -37,6 +38,7 @@ from __future__ import annotations
 
 __all__ = [
     "AnswerTooLarge",
+    "BudgetExhausted",
     "CodecLMError",
     "ConnectionFailed",
     "ContextTooLong",
@@ -74,6 +76,8 @@ class CodecLMError(Exception):
     """Raised for everything this package can name; the message is one line for a person."""
 
     exit_code = 1
+    answered = False
+    """Whether an answer came that says that it went well, and may be billed."""
 
 
 class UsageError(CodecLMError):
@@ -102,6 +106,17 @@ class QuotaExhausted(RunStopped):
     def __init__(self, message: str, resume_after_s: float | None = None) -> None:
         super().__init__(message)
         self.resume_after_s = resume_after_s
+
+
+class BudgetExhausted(RunStopped):
+    """Raised when nothing more may be spent. ``setting`` is the one of the budget that would have to be raised."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, setting: str) -> None:
+        flag = setting.replace("_", "-")
+        super().__init__(f"{message}; raise --{flag} (or budget: {setting}) to go on")
+        self.setting = setting
 
 
 class ItemError(CodecLMError):

@@ -19,7 +19,7 @@ from codeclm.progress.words import accepted_words, brief, clock_time, cost_words
 
 __all__ = ["LiveLines", "LiveView", "choose_view", "picture"]
 
-FASTEST_S = 0.4
+FASTEST_S, SLOWEST_S = 0.4, 5.0
 COST_SHARE = 0.002
 """Of the time of one core: what the picture may take. Where it takes longer to draw, it is drawn less often."""
 
@@ -64,12 +64,18 @@ class LiveView(NoView):
         self._live.__exit__(kind, error, trace)
 
     def show(self, snapshot: Snapshot) -> None:
-        began_s = self._cpu_clock()
         if self._recent is None:
             self._recent = Recent(snapshot)
+            self._draw(self._recent)  # the first time it loads what it needs: that says nothing
+            return
+        began_s = self._cpu_clock()
         self._recent.add(snapshot)
-        self._live.update(picture(self._recent, self._console.width, self._now()), refresh=True)
-        self.interval_s = max(FASTEST_S, (self._cpu_clock() - began_s) / COST_SHARE)
+        self._draw(self._recent)
+        fair_s = (self._cpu_clock() - began_s) / COST_SHARE
+        self.interval_s = min(SLOWEST_S, max(FASTEST_S, fair_s))
+
+    def _draw(self, recent: Recent) -> None:
+        self._live.update(picture(recent, self._console.width, self._now()), refresh=True)
 
     def say(self, line: str) -> None:
         self._console.print(printable(line), markup=False, highlight=False)

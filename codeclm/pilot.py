@@ -5,8 +5,10 @@ It is a part of the run: same ids, same draws, same directory. So the run goes o
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterator
 from contextlib import AsyncExitStack, aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,7 @@ from typing import Any, Self
 
 from codeclm.errors import UsageError
 from codeclm.lines import LinesFile
+from codeclm.llm.chat import ChatModel, ChatRequest, Completion
 from codeclm.llm.events import Answered
 from codeclm.methods.work import Pair
 from codeclm.records import Entry, Seed, Unit
@@ -92,9 +95,30 @@ class PilotLog:
             self._known.add(event.key)
             self._file.append(_row(event))
 
+    def around(self, model: ChatModel) -> ChatModel:
+        """``model`` with a clock: what an answer takes is without the time that its call waited for limits."""
+        return _Timed(model)
+
+
+_took_s: ContextVar[float | None] = ContextVar(
+    "seconds of the latest answer in this task", default=None
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    model: ChatModel
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        began_s = time.monotonic()
+        completion = await self.model.complete(request)
+        _took_s.set(time.monotonic() - began_s)
+        return completion
+
 
 def _row(event: Answered) -> dict[str, Any]:
     """``seconds`` is None for an answer that nobody was asked for."""
+    took_s = _took_s.get() if event.source == "endpoint" else None
     return {
         "id": event.key,
         "item": event.item,
@@ -103,5 +127,5 @@ def _row(event: Answered) -> dict[str, Any]:
         "iteration": event.iteration,
         "input_tokens": event.usage.input_tokens,
         "output_tokens": event.usage.output_tokens,
-        "seconds": round(event.duration_s, 4) if event.source == "endpoint" else None,
+        "seconds": None if took_s is None else round(took_s, 4),
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import model_specs, tally_of, wanted_instructions
+from codeclm.assembly import check_budget, model_specs, tally_of, wanted_instructions
 from codeclm.errors import UsageError
 from codeclm.llm.names import parse_model
 from codeclm.llm.spec import check_spec, warnings_for
@@ -151,6 +151,7 @@ def make_plan(order: Order, *, to_run: bool = True) -> Plan:
     templates, tally = templates_of(order.settings), tally_of(order.source, order.settings)
     for spec in specs if to_run else ():
         check_spec(spec, order.environ)
+    check_budget(order.settings, specs)
     warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
     return Plan(
         order.source,

@@ -69,8 +69,7 @@ def plan_command(run: Callable[..., int], with_order: WithOrder) -> Callable[...
 
     def plan(**given: Any) -> int:
         names = inspect.signature(_own).parameters
-        own = {name: given.pop(name) for name in names}
-        asked = _Asked(**own)
+        asked = _Asked(**{name: given[name] for name in names})
         return with_order({**given, "output": asked.output or Path()}, asked.answer(given))
 
     theirs = (one for one in _parameters(run) if one.name not in NOT_FOR_PLANS)
@@ -131,6 +130,7 @@ class _Asked:
         from codeclm.forecast.observed import observed  # noqa: PLC0415
         from codeclm.forecast.variants import Others  # noqa: PLC0415
         from codeclm.pilot import LOG  # noqa: PLC0415
+        from codeclm.starter import smaller  # noqa: PLC0415
 
         plan = make_plan(order, to_run=self.output is not None and bool(self.pilot))
         if self.output is not None and (self.output / LOG).exists():
@@ -141,14 +141,18 @@ class _Asked:
             raise UsageError(f"{self.output}: no pilot was run there; give --pilot N, or no -o")
         else:
             clusters = []
-        others = Others(tuple(self.other_judge or ()), tuple(self.other_target or ()))
+        others = Others(
+            tuple(self.other_judge or ()),
+            (*smaller(plan.models.target), *(self.other_target or ())),
+        )
         return forecast(plan, clusters, selected=self.selected, others=others)
 
     def _print(self, forecast: Forecast) -> None:
         from codeclm.forecast.page import page  # noqa: PLC0415 - as above
 
         if self.as_json:
-            print_line(json.dumps(dataclasses.asdict(forecast), indent=2))
+            for line in json.dumps(dataclasses.asdict(forecast), indent=2).splitlines():
+                print_line(line)
             return
         for line in page(forecast):
             print_line(line)

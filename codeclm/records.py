@@ -26,6 +26,7 @@ __all__ = [
     "Verdict",
     "digest",
     "draft_id",
+    "unit_id",
 ]
 
 Responder = Literal["strong", "target"]
@@ -35,6 +36,11 @@ def digest(*parts: object) -> str:
     """16 hexadecimal digits that identify ``parts`` (64 bits of BLAKE2b)."""
     text = "\x1f".join(map(str, parts))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def unit_id(entry_id: str, draw: int) -> str:
+    """The id of the unit of work that is this draw (from 0) of an entry."""
+    return digest("unit", entry_id, draw)
 
 
 def draft_id(unit_id: str, index: int) -> str:
@@ -83,7 +89,7 @@ class Unit:
 
     @property
     def id(self) -> str:
-        return digest("unit", self.entry.id, self.draw)
+        return unit_id(self.entry.id, self.draw)
 
 
 @dataclass(frozen=True, slots=True)

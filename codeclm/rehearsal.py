@@ -1,8 +1,8 @@
 """Rehearsal: a user's own run, with simulated models in the place of theirs; nothing is paid, no key is read.
 
-Kept as they are: seeds, prompts, method, calls in flight, retries, time-outs. Left out: limits a minute, for they would
-only make it last, and a cache shared with real runs. The judge is played by the model that plays the party it shares a
-model with, else by a third one.
+Kept as they are: seeds, prompts, method, calls in flight, retries, time-outs, most calls and tokens. Left out: limits a
+minute and hours, for they would only make it last, money, for there is none, and a cache shared with real runs. The
+judge is played by the model that plays the party it shares a model with, else by a third one.
 """
 
 from __future__ import annotations
@@ -104,6 +104,7 @@ def _simulated(settings: Settings, roles: dict[str, str], base_url: str) -> Sett
         party |= dict.fromkeys((*LIMITS, "api_key_env"))
         party |= {"model": f"openai:{name}@{base_url}", "send_seed": True}
     tree["cache"] = None
+    tree["budget"] |= {"max_cost": None, "max_hours": None}
     return Settings.model_validate(tree)
 
 

@@ -31,6 +31,7 @@ from codeclm.running import (
 )
 from codeclm.session import Session
 from codeclm.sink import Sink
+from codeclm.spending import RunBudget
 
 __all__ = ["PILOT_OVER", "Finished", "Order", "Stopper", "run"]
 
@@ -78,21 +79,38 @@ class _Run:
         if self._log is not None:
             listeners.append(self._log)
         on_event = telling(view, listeners)
-        async with Models(on_event=on_event, environ=self._order.environ) as models:
-            await preflight(models, self._plan.to_run)
-            self._prepare()
-            cache = self._plan.settings.cache or self._directory.path / "cache"
-            async with AnswerStore(cache, on_event=on_event) as store:
-                self._directory.write_settings(self._plan.record())
-                sink = Sink(self._directory.path, calls=self._receipts.columns)
-                with closing(sink), self._log or nullcontext():
-                    for oddity in sink.oddities():
-                        view.say(f"warning: {oddity}")
-                    job = self._job(models, store, sink)
-                    session = self._session(models, sink, job)
-                    view.notice(_began(self._plan, self._directory, self._earlier))
-                    reason = await work_on(job, models, session, view, stopper, [self._receipts])
-                    return self._finish(session, reason, view)
+        settings, place = self._plan.settings, self._directory.path
+        with RunBudget(settings.budget, place, self._ledger, self._earlier) as budget:
+            for oddity in budget.oddities():
+                view.say(f"warning: {oddity}")
+            models = Models(
+                on_event=on_event,
+                environ=self._order.environ,
+                around=self._log.around if self._log else lambda model: model,
+                budget=budget.calls,
+                tariff=self._ledger.prices.of,
+            )
+            async with models:
+                await preflight(models, self._plan.to_run)
+                self._prepare()
+                async with AnswerStore(
+                    settings.cache or place / "cache", on_event=on_event
+                ) as store:
+                    self._directory.write_settings(self._plan.record())
+                    with self._log or nullcontext(), budget.clock(stopper.stop):
+                        return await self._work_with(models, store, view, stopper)
+
+    async def _work_with(
+        self, models: Models, store: AnswerStore, view: View, stopper: Stopper
+    ) -> Finished:
+        with closing(Sink(self._directory.path, calls=self._receipts.columns)) as sink:
+            for oddity in sink.oddities():
+                view.say(f"warning: {oddity}")
+            job = self._job(models, store, sink)
+            session = self._session(models, sink, job)
+            view.notice(_began(self._plan, self._directory, self._earlier))
+            reason = await work_on(job, models, session, view, stopper, [self._receipts])
+            return await self._finish(session, reason, view)
 
     def _prepare(self) -> None:
         """Where what failed is to be tried again, all rows are made anew, from the cache where nothing failed."""
@@ -127,8 +145,8 @@ class _Run:
             lambda: endpoints_now(models, self._ledger.retries),
         )
 
-    def _finish(self, session: Session, reason: RunStopped | None, view: View) -> Finished:
-        finished = ended(session, reason or (RunStopped(PILOT_OVER) if self._pilot else None))
+    async def _finish(self, session: Session, reason: RunStopped | None, view: View) -> Finished:
+        finished = await ended(session, reason or (RunStopped(PILOT_OVER) if self._pilot else None))
         view.notice(how_it_ended(finished, self._ledger.session, reason))
         return finished
 

@@ -20,6 +20,7 @@ __all__ = [
     "DECODED",
     "OUTCOMES",
     "RUN",
+    "SPENDING",
     "Kind",
     "RunDirectory",
     "check_ours",
@@ -30,6 +31,8 @@ __all__ = [
 OUTCOMES = ("selected", "discarded", "failed")
 DECODED = "decoded"
 """The file of what each unit of work was decoded into."""
+SPENDING = "spending.json"
+"""What may have been spent, where there is a budget: it may be there before the run has begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,8 @@ def check_ours(path: Path, kind: Kind = RUN) -> None:
         names = {entry.name for entry in path.iterdir()} if path.exists() else set()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    leftovers = {name for name in names if name in {"run.lock", "cache"} or name.endswith(".new")}
+    early = {"run.lock", "cache", SPENDING}
+    leftovers = {name for name in names if name in early or name.endswith(".new")}
     if names - leftovers:
         stored = read_settings(path)
         if stored is None:

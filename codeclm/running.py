@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codeclm.engine.events import Observer, RunDrained, StepFailed, StepPostponed
-from codeclm.errors import RunStopped
+from codeclm.errors import BudgetExhausted, RunStopped
 from codeclm.llm.events import Answered, CacheTrouble, EndpointBack, EndpointDown, Listener
 from codeclm.llm.providers import Models
 from codeclm.methods.job import Job
@@ -21,12 +21,16 @@ __all__ = ["Finished", "Stopper", "ended", "exit_code", "how_it_ended", "telling
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """How a run ended: its exit code, its summary, its dataset if complete, the reason if stopped early."""
+    """How a run ended: its exit code, its summary, its dataset if complete, the reason if stopped early.
+
+    ``says_how``: the reason itself tells how to go on.
+    """
 
     exit_code: int
     summary: Mapping[str, Any]
     dataset: Path | None
     reason: str = ""
+    says_how: bool = False
 
 
 class Stopper:
@@ -47,9 +51,9 @@ class Stopper:
         if self._reason is not None:
             stop(self._reason)
 
-    def stop(self, reason: str) -> None:
+    def stop(self, reason: str | RunStopped) -> None:
         """Stop the run."""
-        self._reason = RunStopped(reason)
+        self._reason = RunStopped(reason) if isinstance(reason, str) else reason
         if self._stop is not None:
             self._stop(self._reason)
 
@@ -108,11 +112,12 @@ def telling(view: View, listeners: Sequence[Listener]) -> Listener:
     return on_event
 
 
-def ended(session: Session, reason: RunStopped | None) -> Finished:
+async def ended(session: Session, reason: RunStopped | None) -> Finished:
     """Close the books; how it ended."""
-    summary, dataset = session.end(complete=reason is None, reason=reason)
+    summary, dataset = await session.end(complete=reason is None, reason=reason)
     if reason is not None:
-        return Finished(reason.exit_code, summary, dataset, str(reason))
+        says_how = isinstance(reason, BudgetExhausted)
+        return Finished(reason.exit_code, summary, dataset, str(reason), says_how)
     return Finished(exit_code(summary), summary, dataset)
 
 

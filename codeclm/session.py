@@ -15,6 +15,7 @@ from codeclm.engine.run import Run
 from codeclm.errors import RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
+from codeclm.off_loop import off_loop
 from codeclm.progress import EndpointRow, Recent, Rounds, Snapshot, View
 from codeclm.progress.machine import busy_s
 from codeclm.progress.record import progress_record
@@ -138,22 +139,28 @@ class Session:
             return reason
         return None
 
-    def end(
+    async def end(
         self, *, complete: bool, reason: RunStopped | None = None
     ) -> tuple[Mapping[str, Any], Path | None]:
-        """Close the books: the summary, with the ``reason`` of an early end, and the dataset if the run is complete."""
+        """Close the books: the summary, with the ``reason`` of an early end, and the dataset if the run is complete.
+
+        A large one takes seconds to write: the loop turns meanwhile.
+        """
         summary = self._summary("complete" if complete else "stopped")
         if reason is not None:
             summary |= {"reason": str(reason), "exit_code": reason.exit_code}
+        return summary, await off_loop(self._write_end, summary, complete=complete)
+
+    def _write_end(self, summary: Mapping[str, Any], *, complete: bool) -> Path | None:
         if not complete:
             with suppress(RunStopped):  # why the run stopped matters more
                 self._sink.sync()
                 _written(self._directory.write_summary, summary)
-            return summary, None
+            return None
         self._sink.sync()
         dataset = _written(self._sink.write_dataset)
         _written(self._directory.write_summary, summary)
-        return summary, dataset
+        return dataset
 
     async def _keep_safe(self, running: Run) -> None:
         """Have the disk hold what was written, at once and then every second."""

@@ -54,9 +54,8 @@ class _Strict(BaseModel):
 class ModelSettings(_Strict):
     """One model: what it is called, where its key is, what its endpoint allows, how it is sampled.
 
-    model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:my-model@http://127.0.0.1:8000/v1``.
-    api_key_env: the name of the environment variable that holds the key, never the key; not given, it is the
-        provider's own, which is sent to the provider's own host only.
+    model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:mine@http://127.0.0.1:8000/v1``.
+    api_key_env: the variable that holds the key, never the key; not given, the provider's own, for its own host only.
     requests_per_minute: a limit that you know of; what nobody states is found.
     tokens_per_minute: a limit that you know of; tokens are estimated from what a stage's calls really took.
     input_tokens_per_minute: a limit that you know of.
@@ -68,8 +67,7 @@ class ModelSettings(_Strict):
     temperature: that of each request; not given, the method's.
     max_tokens: the most tokens of an answer; not given, the method's.
     send_seed: send the draw number as ``seed``.
-    structured_output: ask for metadata, instructions, rubrics and scores as JSON by a schema; where a server ignores or
-        refuses that, its words are read as ever.
+    structured_output: ask for JSON by a schema, but for responses; a server may ignore or refuse that.
     extra_body: further fields of each request, as ``{top_p: 0.95}``.
     timeout_s: seconds for one attempt.
     attempts: how often one call is tried that ends in server errors (3 more where the endpoint is overloaded, 3 at most
@@ -135,9 +133,9 @@ class BudgetSettings(_Strict):
     max_hours: float | None = Field(None, gt=0, allow_inf_nan=False)
 
     @property
-    def is_set(self) -> bool:
-        """Whether anything is limited."""
-        return any(getattr(self, name) is not None for name in type(self).model_fields)
+    def limits_calls(self) -> bool:
+        """Whether it depends on what calls come to, and not on time alone."""
+        return (self.max_cost, self.max_calls, self.max_tokens) != (None, None, None)
 
 
 class Settings(_Strict):
@@ -149,8 +147,7 @@ class Settings(_Strict):
     prompts: a directory of prompts of your own.
     cache: a directory of answers that runs share; not given, the one in the run's directory.
     units_in_flight: units of work under way at once; not given, it follows from ``max_in_flight`` of the models.
-    prices: what models cost, by their names, over the table in the package:
-        ``{"openai:gpt-4.1": {input: 2, output: 8}}``.
+    prices: what models cost, over the table in the package: ``{"openai:gpt-4.1": {input: 2, output: 8}}``.
     budget: what a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
     """
 
@@ -293,16 +290,11 @@ def explained(problem: Mapping[str, Any]) -> str:
 
 
 def _known_names(path: list[str]) -> list[str]:
-    if path[:1] == ["models"]:
-        owner: Any = ModelSettings if len(path) > 1 else ModelsSettings
-        return sorted(owner.model_fields)
-    if path[:1] == ["prices"]:
-        return sorted(PriceSettings.model_fields)
-    if path[:1] == ["budget"]:
-        return sorted(BudgetSettings.model_fields)
     if path[:1] == ["method"]:
         return sorted(CodecLMOptions.__dataclass_fields__)
-    return sorted(Settings.model_fields)
+    owners: dict[str, Any] = {"prices": PriceSettings, "budget": BudgetSettings}
+    owners["models"] = ModelSettings if len(path) > 1 else ModelsSettings
+    return sorted(owners.get(path[0] if path else "", Settings).model_fields)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

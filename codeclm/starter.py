@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from codeclm.llm.catalogue import PROVIDERS
+from codeclm.llm.names import parse_model
 from codeclm.reference import Section, Setting, sections
+from codeclm.settings import ModelSettings
 from codeclm.version import __version__
 
-__all__ = ["EXAMPLES", "Example", "starter"]
+__all__ = ["EXAMPLES", "Example", "smaller", "starter"]
 
 WIDTH = 100
 
@@ -70,6 +72,14 @@ EXAMPLES: Mapping[str, Example] = MappingProxyType(
     }
 )
 """By provider: where models of one's own are served there is only a name to replace."""
+
+
+def smaller(party: ModelSettings) -> tuple[str, ...]:
+    """A small model of the provider at whose own place ``party`` is served, none where that is the user's own."""
+    name = parse_model(party.model)
+    known = PROVIDERS[name.provider]
+    is_theirs = bool(known.api_key_env) and name.base_url == known.base_url
+    return (EXAMPLES[name.provider].target,) if is_theirs else ()
 
 
 def starter(provider: str) -> str:

@@ -27,7 +27,7 @@ STOPPED = 4
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``state``: "starting", "running", "complete", "stopped" (on purpose) or "killed" (it did not say good-bye).
+    """``state``: "starting", "running", "complete", "stopped" or "killed" (it did not say good-bye).
 
     ``holder`` says who works on it now ("" for nobody), ``saved_s`` how long ago the summary was written, None for
     never. ``exit_code`` is what the run ended with, 0 while it goes on.
@@ -62,7 +62,7 @@ def status_of(path: Path) -> Status:
         is_alive = _is_alive(int(holder), signed_s)
     else:
         is_alive = bool(holder) and saved_s is not None and saved_s < QUIET_S
-    state = _state(summary, is_alive=is_alive)
+    state = _state(summary, is_alive=is_alive, is_signed=bool(holder))
     who = f"pid {holder} on {host}" if is_alive else ""
     return Status(path, state, who, saved_s, _exit_code(state, summary), archive.settings, summary)
 
@@ -96,11 +96,12 @@ def _is_alive(pid: int, signed_s: float) -> bool:
     return started_s < signed_s + CLOCKS_DIFFER_S
 
 
-def _state(summary: Mapping[str, Any], *, is_alive: bool) -> str:
+def _state(summary: Mapping[str, Any], *, is_alive: bool, is_signed: bool) -> str:
     if is_alive:
         return "running" if summary.get("state") == "running" else "starting"
-    state = summary.get("state", "running")
-    return "killed" if state == "running" else str(state)
+    if is_signed:
+        return "killed"
+    return "complete" if summary.get("state") == "complete" else "stopped"
 
 
 def _exit_code(state: str, summary: Mapping[str, Any]) -> int:

@@ -67,6 +67,12 @@ def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
+def outcome_lines(directory: Path) -> dict[str, list[bytes]]:
+    """The rows of each outcome, in an order that does not tell when they came about."""
+    names = ("selected", "discarded", "failed")
+    return {name: sorted((directory / f"{name}.jsonl").read_bytes().splitlines()) for name in names}
+
+
 def check_books(directory: Path, *, some_in_vain: bool = False) -> dict[str, Any]:
     """The summary, after seeing that its counts, tokens and money add up and agree with the files."""
     summary: dict[str, Any] = json.loads((directory / "summary.json").read_bytes())

@@ -83,6 +83,7 @@ def snapshot(
     accepted: tuple[Accepted, ...] = (),
     tickets_in_use: int = 0,
     is_all_in: bool = False,
+    is_stopping: bool = False,
     cpu_s: float = 0.0,
     cost: float | None = None,
 ) -> Snapshot:
@@ -92,7 +93,7 @@ def snapshot(
         elapsed_s=elapsed_s,
         outcomes={"selected": selected, "discarded": discarded, "failed": failed},
         calls=calls or {},
-        pipeline=PipelineStatistics(stages, 0, 64, tickets_in_use, is_all_in, 12, 12),
+        pipeline=PipelineStatistics(stages, 0, 64, tickets_in_use, is_all_in, is_stopping, 12, 12),
         endpoints=endpoints,
         accepted=accepted,
         cpu_s=cpu_s,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -154,14 +155,25 @@ def test_a_slope_is_found() -> None:
     assert least_squares([(1, 1), (1, 2)]) == 0
 
 
-def test_a_plot_is_drawn_or_said_to_be_missing(tmp_path: Path) -> None:
-    """PNG and SVG where there is something to draw with, else one line."""
+def test_a_plot_is_drawn(tmp_path: Path) -> None:
+    """As PNG and as SVG."""
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: no plot to look at")
     drawn = plot(result(1.0, 2.0), tmp_path / "limit")
-    if isinstance(drawn, str):
-        assert "matplotlib is not installed" in drawn
-    else:
-        assert [path.suffix for path in drawn] == [".png", ".svg"]
-        assert all(path.stat().st_size for path in drawn)
+    assert not isinstance(drawn, str)
+    png, svg = drawn
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in svg.read_text()
+
+
+def test_a_plot_that_cannot_be_drawn_is_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without matplotlib: one line with the command that installs it, and no file."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    missing = plot(result(1.0, 2.0), tmp_path / "limit")
+    assert isinstance(missing, str)
+    assert "pip install" in missing
+    assert not [*tmp_path.iterdir()]
 
 
 def test_targets_and_ratios_make_the_table_of_the_readme() -> None:

@@ -73,6 +73,12 @@ BAD = [
     ((*RUN, *MODELS, "--total", "0"), "total is 0; it must be at least 1"),
     ((*RUN, *MODELS, "--total", "many"), "--total"),
     ((*RUN, *MODELS, "--max-in-flight", "0"), "max_in_flight"),
+    ((*RUN, *MODELS, "--max-cost", "-1"), "budget.max_cost"),
+    ((*RUN, *MODELS, "--max-hours", "0"), "budget.max_hours"),
+    (
+        (*RUN, *MODELS, "--max-cost", "1"),
+        "max_cost is set, and the price of openai:a@http://127.0.0.1:9/v1 is not known",
+    ),
     (
         (*RUN, *MODELS, "--prompts", "prompts"),
         "judge.jinja: the variable 'second_response' is missing",

@@ -18,7 +18,7 @@ from tests.killing import (
     start,
     write_inputs,
 )
-from tests.running import check_books
+from tests.running import check_books, outcome_lines
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +35,7 @@ async def test_kills_change_nothing(tmp_path: Path, kills: int) -> None:
     assert ended.exit_code in {0, 3}
     whole, parts = ended.whole, ended.parts
     assert (parts / "dataset.jsonl").read_bytes() == (whole / "dataset.jsonl").read_bytes()
+    assert outcome_lines(parts) == outcome_lines(whole)  # with the answers that went into them
     assert sum(ended.paid_again) <= ended.killed * 2 * IN_FLIGHT
     assert check_books(parts)["counts"] == check_books(whole)["counts"]
     assert ended.doubled == 0

@@ -19,7 +19,7 @@ COMMANDS = {path.stem for path in MODULES if path.stem.endswith("_cli")}
 
 # Imports go down this list only; modules in one row of a package may import each other.
 LAYERS = [
-    {"collector", "errors", "number_set", "printable", "records", "version"},
+    {"collector", "errors", "number_set", "off_loop", "printable", "records", "version"},
     {"engine", "llm", "page", "simulator"},
     {"parsing"},
     {"stages"},
@@ -44,7 +44,7 @@ LAYERS = [
     {"archive", "sink", "assembly", "endpoints", "watch"},
     {"status"},
     {"status_words"},
-    {"costs", "open_files", "plan", "reference", "settings_problems"},
+    {"costs", "open_files", "plan", "reference", "settings_problems", "spending"},
     {"checkup", "forecast", "starter"},
     {"session", "synthesis"},
     {"running"},

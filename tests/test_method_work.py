@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -37,11 +38,12 @@ def units_of(
     dropped: frozenset[int] = frozenset(),
     order: random.Random | None = None,
     put_off: frozenset[int] = frozenset(),
+    recorded: Mapping[str, Metadata] = MappingProxyType({}),
 ) -> list[Unit]:
     """Drive a Work as the pipeline does; encoded seeds become known in the order that ``order`` draws."""
 
     async def drive() -> list[Unit]:
-        work = Work(items, wanted, augmentation)
+        work = Work(items, wanted, augmentation, recorded=recorded.get)
         units: list[Unit] = []
         waiting: list[Seed | Pair] = []
 
@@ -59,6 +61,9 @@ def units_of(
                 if isinstance(item, Unit):
                     units.append(item)
                 else:
+                    assert (
+                        item.entry if isinstance(item, Pair) else entry_of(item)
+                    ).id not in recorded
                     waiting.append(item)
             done.set()
         check_counts(work)
@@ -178,6 +183,39 @@ def test_second_tries_change_nothing_but_the_order(
     )
     assert summary(plain) == summary(again)
     assert len(summary(again)) == len(again)
+
+
+@given(
+    total=st.integers(1, 120),
+    number=st.integers(1, 20),
+    augment_to=st.sampled_from([0, 30]),
+    on_record=st.frozensets(st.integers(0, 30)),
+    failing=st.frozensets(st.integers(0, 19), max_size=6),
+    seed=st.integers(0, 99),
+)
+def test_what_is_on_record_is_not_asked_again(
+    total: int,
+    number: int,
+    augment_to: int,
+    on_record: frozenset[int],
+    failing: frozenset[int],
+    seed: int,
+) -> None:
+    """Entries whose metadata is on record, seeds and pairs, go on at once, and the units are the same."""
+    wanted = Wanted((total,), number)
+    augmentation = Augmentation(augment_to, more, True) if augment_to > number else None
+    plain = units_of(seeds(number), wanted, augmentation, failing=failing)
+    entries = {unit.entry.id: unit.entry for unit in plain}.values()
+    recorded = {entry.id: entry.metadata for entry in entries if entry.number in on_record}
+    again = units_of(
+        seeds(number),
+        wanted,
+        augmentation,
+        failing=failing,
+        order=random.Random(seed),
+        recorded=recorded,
+    )
+    assert sorted(plain, key=lambda unit: unit.id) == sorted(again, key=lambda unit: unit.id)
 
 
 def test_a_second_try_is_the_last() -> None:

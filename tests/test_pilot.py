@@ -45,11 +45,11 @@ def calls(place: Path) -> Counter[str]:
 
 
 METHODS: list[dict[str, Any]] = [
-    {"total": 130, "augment_to": 26},
-    {"total": 40, "augment_to": 0, "check_pairs": True},
-    {"total": 200, "augment_to": 30, "check_pairs": True, "per_call": 3},
-    {"per_entry": 7, "per_call": 3},
-    {"total": 60, "augment_to": 0, "contrastive_filtering": False, "improvements": 2},
+    {"total": 66, "augment_to": 11},
+    {"total": 16, "augment_to": 0, "check_pairs": True},
+    {"total": 50, "augment_to": 12, "check_pairs": True, "per_call": 3},
+    {"per_entry": 5, "per_call": 3},
+    {"total": 24, "augment_to": 0, "contrastive_filtering": False, "improvements": 2},
 ]
 
 
@@ -61,18 +61,18 @@ async def test_the_run_pays_exactly_for_what_the_pilot_has_not(
     async with SimulatorServer(World()) as server:
         settings = settings_for(server.base_url, method=method)
         piloted, fresh = tmp_path / "piloted", tmp_path / "fresh"
-        over = await go(piloted, settings, seeds(20), Pilot(6))
+        over = await go(piloted, settings, seeds(8), Pilot(3))
         assert (over.exit_code, over.reason) == (4, PILOT_OVER)
         in_pilot = calls(piloted)
-        assert in_pilot["encode"] >= 6
+        assert in_pilot["encode"] >= 3
         assert in_pilot["respond"] > 0
         asked = server.log.answered
-        again = await go(piloted, settings, seeds(20), Pilot(6))
+        again = await go(piloted, settings, seeds(8), Pilot(3))
         assert again.reason == PILOT_OVER
         assert server.log.answered - asked == 2  # the tiny calls
         assert calls(piloted) == in_pilot
-        assert (await go(piloted, settings, seeds(20))).exit_code in {0, 3}
-        assert (await go(fresh, settings, seeds(20))).exit_code in {0, 3}
+        assert (await go(piloted, settings, seeds(8))).exit_code in {0, 3}
+        assert (await go(fresh, settings, seeds(8))).exit_code in {0, 3}
     assert calls(piloted) == calls(fresh)  # so what came after the pilot is the difference
     assert calls(fresh).total() > in_pilot.total() > 0
     assert contents(piloted)["dataset.jsonl"] == contents(fresh)["dataset.jsonl"]
@@ -82,7 +82,7 @@ async def test_the_run_pays_exactly_for_what_the_pilot_has_not(
 async def test_the_log_has_each_answer_of_the_pilot_once(tmp_path: Path) -> None:
     """As many lines as calls were paid, with what they are for; the run that goes on adds none."""
     async with SimulatorServer(World()) as server:
-        settings = settings_for(server.base_url, method={"total": 60, "augment_to": 12})
+        settings = settings_for(server.base_url, method={"total": 24, "augment_to": 12})
         await go(tmp_path / "run", settings, seeds(10), Pilot(4))
         logged = rows(tmp_path / "run" / LOG)
         assert Counter(row["stage"] for row in logged) == calls(tmp_path / "run")
@@ -94,11 +94,11 @@ async def test_the_log_has_each_answer_of_the_pilot_once(tmp_path: Path) -> None
 
 async def test_metadata_can_be_piloted_too(tmp_path: Path) -> None:
     """Entries in the place of seeds: nothing is encoded, and the run pays for the rest."""
-    lines = [{"use_case": f"task {n}", "skills": [f"skill {n}"]} for n in range(12)]
+    lines = [{"use_case": f"task {n}", "skills": [f"skill {n}"]} for n in range(6)]
     file = tmp_path / "metadata.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     async with SimulatorServer(World()) as server:
-        settings = settings_for(server.base_url, method={"total": 100})
+        settings = settings_for(server.base_url, method={"total": 40})
         await go(tmp_path / "piloted", settings, MetadataFile(file), Pilot(3))
         assert calls(tmp_path / "piloted")["decode"] >= 3
         await go(tmp_path / "piloted", settings, MetadataFile(file))

@@ -116,9 +116,9 @@ def test_settings_hold_prices_and_a_budget_that_do_not_decide() -> None:
     given = {"prices": {"house": {"input": 1, "output": 2}}, "budget": {"max_cost": 20}}
     settings = load_settings(None, given)
     assert settings.prices["house"].output == 2
-    assert settings.budget.is_set
+    assert settings.budget.limits_calls
     assert settings.decisive() == load_settings(None, {}).decisive()
-    assert not load_settings(None, {}).budget.is_set
+    assert not load_settings(None, {"budget": {"max_hours": 1}}).budget.limits_calls
     for wrong, word in (
         ({"prices": {"a": {"input": -1, "output": 1}}}, "prices.a.input"),
         ({"prices": {"a": {"input": 1}}}, "prices.a.output"),

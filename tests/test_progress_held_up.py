@@ -19,7 +19,7 @@ from codeclm.llm.regulated import RegulatedModel
 from codeclm.llm.regulator import Regulator
 from codeclm.llm.retry import RetryingModel, RetryPolicy
 from codeclm.methods.job import Job, Parties, Party
-from codeclm.progress import EndpointRow, HeldUpBy, Snapshot, held_up_by
+from codeclm.progress import EndpointRow, HeldUpBy, Recent, Snapshot, held_up_by
 from codeclm.progress.machine import busy_s
 from codeclm.seeds import SeedList
 from codeclm.settings import load_settings
@@ -120,6 +120,10 @@ TABLE = [
     (
         snapshot(10, endpoint(busy_s=3), is_all_in=True, finished=(500, 480, 8), tickets_in_use=3),
         "finishing: the last 12 are under way",
+    ),
+    (
+        snapshot(10, full(), endpoint(in_flight=3), is_stopping=True),
+        "stopping: 67 calls under way finish",
     ),
     (snapshot(10, endpoint(), stages=(stage("judge", 0, 0, 9),)), "waiting for seeds"),
     (
@@ -281,3 +285,16 @@ def test_a_limit_that_is_known_is_named(case: str) -> None:
     assert (found.kind, found.endpoint) == expected
     if "judge" in case and expected[0] == "in_flight":
         assert found.line == "limited by 20 calls in flight of judge, judge stage"
+
+
+def test_what_is_over_is_soon_forgotten() -> None:
+    """Speeds are those of ten seconds, what holds up is what did so in the last five."""
+    held_up = {(Cause.requests, "judge"): 10.0}
+    recent = Recent(snapshot(0, endpoint(allowance=MINUTE)))
+    for second in range(1, 17):
+        over = held_up if second >= 10 else {(Cause.requests, "judge"): float(second)}
+        recent.add(snapshot(second, endpoint(allowance=MINUTE, held_up=over)))
+        if second <= 10:
+            assert recent.held_up_by().kind == "requests"
+    assert recent.held_up_by().kind != "requests"
+    assert recent.earlier.elapsed_s == 6

@@ -75,13 +75,13 @@ def made(place: Path, summary: Mapping[str, Any] | None = SUMMARY, sign: str = "
 @pytest.mark.parametrize(
     ("summary", "sign", "state", "code"),
     [
-        (SUMMARY, HERE, "running", 0),
-        (None, HERE, "starting", 0),
-        (SUMMARY, "", "killed", 4),
-        (None, "", "killed", 4),
-        (SUMMARY, f"pid 4194999 on {socket.gethostname()}", "killed", 4),
-        (SUMMARY, f"pid {10**30} on {socket.gethostname()}", "killed", 4),
-        (SUMMARY, "rubbish", "killed", 4),
+        (SUMMARY, "pid ME on HOST", "running", 0),
+        (None, "pid ME on HOST", "starting", 0),
+        (SUMMARY, "", "stopped", 4),
+        (None, "", "stopped", 4),
+        (SUMMARY, "pid 4194999 on HOST", "killed", 4),
+        (SUMMARY, f"pid {10**30} on HOST", "killed", 4),
+        (SUMMARY, "rubbish", "stopped", 4),
         (SUMMARY, "pid 1 on elsewhere", "running", 0),
         ({**SUMMARY, "state": "complete"}, "", "complete", 0),
         ({**SUMMARY, "state": "complete", "failed_by_stage": {"judge": 1}}, "", "complete", 3),
@@ -94,6 +94,7 @@ def test_the_state(
     tmp_path: Path, summary: Mapping[str, Any] | None, sign: str, state: str, code: int
 ) -> None:
     """Who signed the lock, whether that process is there, and what the summary says, decide."""
+    sign = sign.replace("ME", str(os.getpid())).replace("HOST", socket.gethostname())
     seen = status_of(made(tmp_path, summary, sign))
     assert (seen.state, seen.exit_code, seen.is_over) == (
         state,

@@ -158,6 +158,32 @@ def test_a_unit_that_is_to_give_another_number_is_decoded() -> None:
     assert UnitBook([line], done=bool).take_finished(unit) == UnitResult(3, 1, 1)
 
 
+@given(st.builds(Metadata, st.text(), st.lists(st.text(), min_size=1, max_size=3).map(tuple)))
+def test_an_entry_is_found_as_it_was_decoded(metadata: Metadata) -> None:
+    """The metadata comes back as it was, once, or not at all; further units of the entry do not hold it."""
+    lines: list[dict[str, Any]] = []
+    entry = Entry(0, "entry", metadata)
+    book = UnitBook(write=lines.append)
+    book.add(Unit(entry, 0, 3, 3), [1], 0)
+    book.add(Unit(entry, 1, 3, 3), [2], 0)
+    assert ["skills" in line for line in lines] == [True, False]
+    later = UnitBook([{**line, "skills": [*line.get("skills", ())]} for line in lines])
+    odd = any("\x1f" in word for word in (metadata.use_case, *metadata.skills))
+    assert later.take_metadata("entry") == (None if odd else metadata)
+    assert later.take_metadata("entry") is None
+    assert later.take_metadata("another") is None
+
+
+@pytest.mark.parametrize("skills", [None, "tone", [], [1], ["tone", None]])
+def test_metadata_that_makes_no_sense_is_as_none(skills: object) -> None:
+    """The entry is encoded again; what else the line says holds."""
+    unit = UNITS[0]
+    line = {"id": unit.id, "keep": 3, "dropped": 0, "texts": ["aa"], "use_case": "chat"}
+    book = UnitBook([{**line, "skills": skills}], done=bool)
+    assert book.take_metadata(unit.entry.id) is None
+    assert book.take_finished(unit) == UnitResult(3, 1, 0)
+
+
 def test_a_unit_that_fails_again_keeps_its_texts_reserved() -> None:
     """A unit that was begun and cannot be finished now leaves no other unit the texts that it kept."""
     lines = [{"id": UNITS[0].id, "keep": 3, "dropped": 0, "texts": ["aa"]}]

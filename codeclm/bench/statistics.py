@@ -126,32 +126,43 @@ def figures(
     lags_s: Sequence[float] = (),
 ) -> Figures:
     """The figures of ``attempts``, those at the edges of the window and outside it among them."""
-    seconds = window.seconds or math.inf
-    answered = [one for one in attempts if not one.error]
-    ended = [one for one in attempts if window.begin_s < one.ended_s <= window.end_s]
-    failures = Counter(one.error for one in ended if one.error not in ("", CANCELLED))
-    counted = [share(one, window) for one in answered]
-    latency = _latency(answered, counted, window)
-    calls_per_s = math.fsum(counted) / seconds
-    usages = [one.usage for one in ended if not one.error]
+    seen, seconds = _Seen(window, attempts), window.seconds or math.inf
     return Figures(
         in_flight=in_flight,
         seconds=window.seconds,
-        answers=len(usages),
-        calls_per_s=calls_per_s,
-        input_tokens_per_s=_tokens_per_s(answered, window, "input_tokens"),
-        output_tokens_per_s=_tokens_per_s(answered, window, "output_tokens"),
-        latency=latency,
-        errors={kind: failures[kind] for kind in sorted(failures) if kind not in RATE_LIMITS},
-        rate_limited=sum(failures[kind] for kind in RATE_LIMITS),
-        retried=sum(1 for one in ended if one.again and one.error != CANCELLED),
-        uncounted=sum(1 for usage in usages if _is_uncounted(usage)),
+        answers=len(seen.usages),
+        calls_per_s=seen.calls_per_s,
+        input_tokens_per_s=_tokens_per_s(seen.answered, window, "input_tokens"),
+        output_tokens_per_s=_tokens_per_s(seen.answered, window, "output_tokens"),
+        latency=seen.latency,
+        errors={kind: seen.failures[kind] for kind in sorted({*seen.failures} - RATE_LIMITS)},
+        rate_limited=sum(seen.failures[kind] for kind in RATE_LIMITS),
+        retried=seen.retried,
+        uncounted=sum(1 for usage in seen.usages if _is_uncounted(usage)),
         in_flight_mean=sum(_overlap_s(one, window) for one in attempts) / seconds,
         in_flight_peak=peak(attempts, window),
-        efficiency=efficiency(calls_per_s, in_flight, latency.mean_s) if latency else None,
+        efficiency=seen.efficiency(in_flight),
         cpu=cpu_s / seconds,
         lag_p99_s=percentile(lags_s, 0.99) if lags_s else 0.0,
     )
+
+
+class _Seen:
+    """What there is in a window: what was answered counts by its share, all else where it ended."""
+
+    def __init__(self, window: Window, attempts: Sequence[Attempt]) -> None:
+        ended = [one for one in attempts if window.begin_s < one.ended_s <= window.end_s]
+        self.answered = [one for one in attempts if not one.error]
+        self.usages = [one.usage for one in ended if not one.error]
+        self.failures = Counter(one.error for one in ended if one.error not in ("", CANCELLED))
+        self.retried = sum(1 for one in ended if one.again and one.error != CANCELLED)
+        shares = [share(one, window) for one in self.answered]
+        self.calls_per_s = math.fsum(shares) / (window.seconds or math.inf)
+        self.latency = _latency(self.answered, shares, window)
+
+    def efficiency(self, in_flight: int) -> float | None:
+        latency = self.latency
+        return efficiency(self.calls_per_s, in_flight, latency.mean_s) if latency else None
 
 
 def _overlap_s(attempt: Attempt, window: Window) -> float:

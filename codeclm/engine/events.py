@@ -87,7 +87,8 @@ class StageStatistics:
 class PipelineStatistics:
     """A pipeline at one moment. ``inside`` counts records that have entered and are no outcome yet.
 
-    Items of the source enter with one of so many ``tickets``; ``is_all_in``: the source is at its end.
+    Items of the source enter with one of so many ``tickets``; ``is_all_in``: the source is at its end,
+    ``is_stopping``: no step starts any more.
     """
 
     stages: tuple[StageStatistics, ...]
@@ -95,6 +96,7 @@ class PipelineStatistics:
     tickets: int
     tickets_in_use: int
     is_all_in: bool
+    is_stopping: bool
     inside: int
     inside_peak: int
 

@@ -95,6 +95,7 @@ class Run:
             tickets=self._all_tickets,
             tickets_in_use=self._tickets_in_use,
             is_all_in=self._is_all_in,
+            is_stopping=self._stopped is not None,
             inside=self._inside,
             inside_peak=self._inside_peak,
         )

@@ -95,7 +95,7 @@ async def _open(
                 session = Session(
                     plan, directory, books, ledger, job, earlier, lambda: endpoint_rows(models)
                 )
-                return ended(session, await work_on(job, models, session, view, stopper))
+                return await ended(session, await work_on(job, models, session, view, stopper))
 
 
 async def _preflight(models: Models, plan: EvaluationPlan) -> None:

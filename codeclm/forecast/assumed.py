@@ -108,7 +108,7 @@ def _steps(known: Assumptions, scale: Scale, iterations: int) -> Iterable[tuple[
         if options.contrastive_filtering:
             yield ("respond", "target", iteration), Use(1, system + instruction, response)
             rated = _prompt(known, "judge") + instruction + 2 * response
-            yield ("judge", "judge", iteration), Use(2, rated, 4)
+            yield ("judge", "judge", iteration), Use(1, rated, 4)
 
 
 def _prompt(known: Assumptions, name: str) -> float:

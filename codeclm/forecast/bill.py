@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from codeclm.forecast.calls import Line
 from codeclm.llm.names import parse_model
-from codeclm.prices import Prices
+from codeclm.prices import Price
 from codeclm.settings import ModelsSettings
 
 __all__ = ["Cast", "cast_of", "cost"]
@@ -24,11 +24,13 @@ def cast_of(models: ModelsSettings) -> Cast:
     return {"strong": strong, "target": str(parse_model(models.target.model)), "judge": judge}
 
 
-def cost(lines: Iterable[Line], cast: Cast, prices: Prices) -> float | None:
+def cost(
+    lines: Iterable[Line], cast: Cast, price_of: Callable[[str], Price | None]
+) -> float | None:
     """Dollars, without what a provider's prompt cache may save; None where a price is not known."""
     total = 0.0
     for line in lines:
-        price = prices.of(cast[line.role])
+        price = price_of(cast[line.role])
         if price is None:
             return None
         total += (line.input * price.input + line.output * price.output) / PER

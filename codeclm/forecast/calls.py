@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isinf
 
 from codeclm.forecast.profile import NOTHING, Profile, Use
 from codeclm.forecast.workload import Workload
@@ -56,9 +55,7 @@ def _asking(work: Workload, profile: Profile) -> float:
     """Distinct entries whose rubrics are asked for."""
     if work.iterations < 2:
         return 0.0
-    given = work.entries - work.mixed
-    kinds = profile.kinds
-    distinct = given if isinf(kinds) or not work.seeds else kinds * (1 - (1 - 1 / kinds) ** given)
+    distinct = profile.variety.among(work.entries - work.mixed)
     each = made(work, profile) / work.entries
     return (distinct + work.mixed) * profile.asking_for_rubrics(each)
 
@@ -71,7 +68,7 @@ def _each(work: Workload, profile: Profile) -> Iterator[Line]:
         if not work.filters and stage == "respond" and iteration < work.iterations:
             continue  # only what was improved so many times is responded to
         things = instructions * profile.reaching(iteration)
-        calls = use.calls * work.judgements / 2 if stage == "judge" else use.calls
+        calls = use.calls * work.judgements if stage == "judge" else use.calls
         yield _line(stage, role, iteration, things, Use(calls, use.input, use.output))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from math import ceil
 from random import Random
 
@@ -14,7 +15,7 @@ from codeclm.forecast.bill import Cast, cast_of, cost
 from codeclm.forecast.calls import Line, lines, made
 from codeclm.forecast.duration import Bound, bounds_of, longest, path_s
 from codeclm.forecast.interval import estimates
-from codeclm.forecast.observed import Cluster, kinds_of, mean_prompt_bytes, profile_of
+from codeclm.forecast.observed import Cluster, mean_prompt_bytes, profile_of, variety_of
 from codeclm.forecast.profile import Profile
 from codeclm.forecast.shares import Estimate, exact, wilson
 from codeclm.forecast.variants import Others, Variant, variants
@@ -102,14 +103,22 @@ def forecast(
             [exact(share) for share in likely.reach],
             [exact(share) for share in likely.selected],
         )
-    profile = profile_of(clusters, kinds_of(clusters))
+    profile = profile_of(clusters, books.base.judgements, variety_of(clusters))
     seen = sum(cluster.reach[1] for cluster in clusters)
     share = min(1.0, seen / max(1.0, made(books.work_for(profile), profile)))
     chance = random or Random(plan.settings.seed)
     got = estimates(clusters, books.measure, share, chance, books.base.judgements)
-    reaching = [wilson(part * seen, seen) for part in profile.reach]
-    chosen = [wilson(part * seen, seen) for part in profile.selected]
+    reaching = [_share(part, seen, got[f"reach {n}"]) for n, part in enumerate(profile.reach, 1)]
+    chosen = [
+        _share(part, seen, got[f"selected {n}"]) for n, part in enumerate(profile.selected, 1)
+    ]
     return books.forecast(profile, got, reaching, chosen, len(clusters), seen)
+
+
+def _share(share: float, seen: int, drawn: Estimate) -> Estimate:
+    """Wilson's interval, and that of the bootstrap where it is wider: instructions of one seed are alike."""
+    counted = wilson(share * seen, seen)
+    return Estimate(share, min(counted.low, drawn.low), min(1.0, max(counted.high, drawn.high)))
 
 
 def _ends(values: Sequence[float]) -> tuple[float, float]:
@@ -131,6 +140,7 @@ class _Books:
             raise UsageError("a stream has no known length; a forecast needs a file of seeds")
         self.cast = cast_of(plan.models)
         self.prices = prices_of(plan.settings)
+        self.price_of = cache(self.prices.of)  # a name is read apart each time
         self.has_seeds = not isinstance(plan.source, MetadataFile)
         self.prompt_bytes = mean_prompt_bytes(plan)
         self.base = self._workload(None)
@@ -156,7 +166,7 @@ class _Books:
             its_lines = lines(its_work, profile)
             put = {"calls": sum(line.calls for line in its_lines)}
             put["selected"] = made(work, profile) * profile.selected_until(its_work.iterations)
-            put |= _cost(cost(its_lines, variant.cast, self.prices))
+            put |= _cost(cost(its_lines, variant.cast, self.price_of))
             said |= {f"{number}.{name}": value for name, value in put.items()}
             if not number:
                 said |= self._main(its_lines, work, profile)
@@ -175,10 +185,12 @@ class _Books:
         binding = longest(bounds_of(its_lines, self.cast, self.plan.models, profile))
         if binding:
             said["hours"] = binding.hours + path_s(profile, work.iterations) / 3600
+        said |= {f"reach {n}": share for n, share in enumerate(profile.reach, 1)}
+        said |= {f"selected {n}": share for n, share in enumerate(profile.selected, 1)}
         for line in its_lines:
             place = f"{line.stage}|{line.role}"
             amounts = {"calls": line.calls, "input": line.input, "output": line.output}
-            amounts |= _cost(cost([line], self.cast, self.prices))
+            amounts |= _cost(cost([line], self.cast, self.price_of))
             for name, value in amounts.items():
                 said[f"{place}|{name}"] = said.get(f"{place}|{name}", 0.0) + value
         return said

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import hypot, sqrt
 from random import Random
 
-from codeclm.forecast.observed import Cluster, kinds_of, profile_of
+from codeclm.forecast.observed import Cluster, profile_of, variety_of
 from codeclm.forecast.profile import Profile
 from codeclm.forecast.shares import Estimate
 from codeclm.forecast.unsure import least_and_most
@@ -30,8 +30,8 @@ def estimates(
     finite whole (which shrinks the interval by the root of 1 - share). ``judgements`` of a comparison, when nothing
     goes wrong.
     """
-    kinds = kinds_of(clusters)
-    said = measure(profile_of(clusters, kinds))
+    variety = variety_of(clusters)
+    said = measure(profile_of(clusters, judgements, variety))
     scale = sqrt(max(0.0, 1 - share)) * sqrt(len(clusters) / max(1, len(clusters) - 1))
     usable = [cluster for cluster in clusters if cluster.reach[1]]
     drawn: dict[str, list[float]] = {name: [] for name in said}
@@ -39,11 +39,12 @@ def estimates(
         sample = random.choices(clusters, k=len(clusters))
         if not any(cluster.reach[1] for cluster in sample):
             sample[0] = random.choice(usable)
-        measured = measure(profile_of(sample, kinds))
+        measured = measure(profile_of(sample, judgements, variety))
         for name, values in drawn.items():
             values.append(measured.get(name, 0.0))
     ends = [
-        measure(one) for one in least_and_most(profile_of(clusters, kinds), clusters, judgements)
+        measure(one)
+        for one in least_and_most(profile_of(clusters, judgements, variety), clusters, judgements)
     ]
     return {
         name: _estimate(value, sorted(drawn[name]), [one.get(name, value) for one in ends], scale)

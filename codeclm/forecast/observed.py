@@ -10,7 +10,7 @@ from math import comb, inf
 from codeclm.archive import RunArchive
 from codeclm.assembly import augment_to
 from codeclm.errors import UsageError
-from codeclm.forecast.profile import Key, Profile, Use
+from codeclm.forecast.profile import Key, Profile, Use, Variety
 from codeclm.lines import Row
 from codeclm.llm.names import parse_model
 from codeclm.methods.rounds import Round, Wanted, draws
@@ -20,7 +20,7 @@ from codeclm.plan import Plan
 from codeclm.records import Entry, Seed, Unit, draft_id
 from codeclm.settings import ModelsSettings
 
-__all__ = ["Cluster", "equal_pairs", "kinds_of", "mean_prompt_bytes", "observed", "profile_of"]
+__all__ = ["Cluster", "equal_pairs", "mean_prompt_bytes", "observed", "profile_of", "variety_of"]
 
 BEFORE = ("encode", "pairs", "decode", "rubrics")
 
@@ -83,11 +83,12 @@ def equal_pairs(clusters: Sequence[Cluster]) -> int:
     return sum(comb(number, 2) for number in counted.values())
 
 
-def kinds_of(clusters: Sequence[Cluster]) -> float:
-    """How many kinds of metadata seeds draw from, as if each were as frequent: by how many pairs of them are equal."""
-    pairs = comb(sum(bool(cluster.metadata) for cluster in clusters), 2)
+def variety_of(clusters: Sequence[Cluster]) -> Variety:
+    """How much the metadata of seeds differ, by how many pairs of them are equal."""
+    known = [cluster.metadata for cluster in clusters if cluster.metadata]
     equal = equal_pairs(clusters)
-    return pairs / equal if equal else inf
+    kinds = comb(len(known), 2) / equal if equal else inf
+    return Variety(kinds, len(known), len(set(known)))
 
 
 def _all(plan: Plan) -> Iterator[tuple[Entry, list[Unit], Cluster]]:
@@ -170,12 +171,12 @@ def _add_log(
             sums[4] += 1
 
 
-def profile_of(clusters: Iterable[Cluster], kinds: float = inf) -> Profile:
-    """The averages over ``clusters``; one may stand among them more than once."""
+def profile_of(clusters: Iterable[Cluster], judgements: int, variety: Variety) -> Profile:
+    """The averages over ``clusters``, of which one may be there more than once; ``judgements`` of each comparison."""
     total = _Total()
     for cluster in clusters:
         total.add(cluster)
-    return total.profile(kinds)
+    return total.profile(variety, judgements)
 
 
 class _Total:
@@ -184,7 +185,8 @@ class _Total:
         self.reach: Counter[int] = Counter()
         self.selected: Counter[int] = Counter()
         self.spent: dict[Key, list[float]] = {}
-        self.improved: list[tuple[float, float]] = []
+        self.improved: dict[tuple[str, ...], tuple[float, float]] = {}
+        self.entries = 0
 
     def add(self, cluster: Cluster) -> None:
         self.seeds += cluster.seeds
@@ -202,9 +204,11 @@ class _Total:
             for place, amount in enumerate(amounts):
                 sums[place] += amount
         if cluster.reach[1]:
-            self.improved.append((cluster.reach[2], cluster.reach[1]))
+            self.entries += 1
+            some, of = self.improved.get(cluster.metadata, (0.0, 0.0))
+            self.improved[cluster.metadata] = some + cluster.reach[2], of + cluster.reach[1]
 
-    def profile(self, kinds: float) -> Profile:
+    def profile(self, variety: Variety, judgements: int) -> Profile:
         instructions = self.reach[1]
         if not instructions:
             raise UsageError("the pilot has no instruction with an outcome; take more seeds")
@@ -214,10 +218,15 @@ class _Total:
             reach=tuple(self.reach[n] / instructions for n in span),
             selected=tuple(self.selected[n] / instructions for n in span),
             uses=dict(self._uses()),
-            steps={key: self._use(key, self.reach[key[2]]) for key in self.spent if key[2]},
+            steps={
+                key: self._use(key, self.reach[key[2]] * (judgements if key[0] == "judge" else 1))
+                for key in self.spent
+                if key[2]
+            },
             kept=self.made / self.wanted if self.wanted else 1.0,
-            improved=self.improved,
-            kinds=kinds,
+            improved=tuple(self.improved.values()),
+            each=instructions / self.entries,
+            variety=variety,
             prompt_bytes=self.prompt_bytes / self.seeds,
             seconds={key: sums[3] / sums[4] for key, sums in self.spent.items() if sums[4]},
         )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, isinf
 
-__all__ = ["NOTHING", "Key", "Profile", "Use"]
+__all__ = ["NOTHING", "Key", "Profile", "Use", "Variety"]
 
 Key = tuple[str, str, int]
 """Stage, role (strong, target, judge) and iteration."""
@@ -25,15 +25,35 @@ NOTHING = Use(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Variety:
+    """How much the metadata of seeds differ: as if there were ``kinds``, each as frequent (infinite where no two were
+    equal). ``distinct`` were seen in so many ``seeds``.
+    """
+
+    kinds: float = inf
+    seeds: int = 0
+    distinct: int = 0
+
+    def among(self, seeds: int) -> float:
+        """How many kinds there are among so many seeds: those seen, and what the others add to them."""
+        return self.distinct + self._expected(max(seeds, self.seeds)) - self._expected(self.seeds)
+
+    def _expected(self, seeds: int) -> float:
+        if isinf(self.kinds):
+            return float(seeds)
+        return float(self.kinds * (1 - (1 - 1 / self.kinds) ** seeds))
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """``reach`` is the share of instructions that get to iteration 1, 2, ...; ``selected`` those selected there.
 
     ``kept`` of the instructions that are wanted are made. ``uses`` are by stage before there are instructions (encode,
     pairs, decode, rubrics): calls for each seed, pair, unit and distinct entry; ``output`` of decode is for each
-    instruction listed. ``steps`` are calls for each instruction that gets to an iteration, ``seconds`` what one takes.
-    ``improved`` are by entry its instructions that needed improvement, and all of them. ``kinds`` is how many kinds of
-    metadata seeds draw from (infinite where no two are equal). ``prompt_bytes`` is the mean length of prompts that
-    encoded. ``asking`` is the share of entries that ask for rubrics, where that is not to follow from ``improved``.
+    instruction listed. ``steps`` are calls for each instruction that gets to an iteration (of judge: for each judgement
+    that is wanted), ``seconds`` what one takes. ``improved`` are by kind of metadata the instructions that needed
+    improvement, and all; an entry had ``each``. ``prompt_bytes`` is the mean length of prompts that encoded. ``asking``
+    is the share of entries that ask for rubrics, where that is not to follow from ``improved``.
     """
 
     reach: Sequence[float]
@@ -42,7 +62,8 @@ class Profile:
     steps: Mapping[Key, Use]
     kept: float = 1.0
     improved: Sequence[tuple[float, float]] = ()
-    kinds: float = inf
+    each: float = 0.0
+    variety: Variety = Variety()
     prompt_bytes: float = 0.0
     asking: float | None = None
     seconds: Mapping[Key, float] = field(default_factory=dict)
@@ -62,6 +83,8 @@ class Profile:
         overall = self.reaching(2)
         if not self.improved:
             return float(1 - (1 - overall) ** instructions)
+        if instructions <= 1.05 * self.each:
+            return sum(some > 0 for some, _ in self.improved) / len(self.improved)
         weight = 2.0  # as if two more had been seen, of the average: an entry of five says little of itself
         rates = [(some + weight * overall) / (of + weight) for some, of in self.improved]
         return float(sum(1 - (1 - rate) ** instructions for rate in rates) / len(rates))

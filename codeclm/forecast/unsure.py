@@ -24,8 +24,7 @@ def least_and_most(
     """``profile`` with as few, and with as many, of these as the pilot leaves possible."""
     extra = _extra_calls(profile, clusters, judgements)
     fewest, most = _kinds(clusters)
-    improved = [cluster.reach[2] > 0 for cluster in clusters if cluster.reach[1]]
-    asking = wilson(sum(improved), len(improved))
+    asking = wilson(sum(some > 0 for some, _ in profile.improved), len(profile.improved))
     return (
         _with(profile, {place: low for place, (low, _) in extra.items()}, fewest, asking.low),
         _with(profile, {place: high for place, (_, high) in extra.items()}, most, asking.high),
@@ -76,4 +75,5 @@ def _with(
 
     steps: dict[Key, Use] = {key: scaled(key[:2], use) for key, use in profile.steps.items()}
     uses = {stage: scaled((stage, "strong"), use) for stage, use in profile.uses.items()}
-    return replace(profile, steps=steps, uses=uses, kinds=kinds, asking=asking)
+    variety = replace(profile.variety, kinds=kinds)
+    return replace(profile, steps=steps, uses=uses, variety=variety, asking=asking)

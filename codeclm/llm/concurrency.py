@@ -23,7 +23,7 @@ class Concurrency:
     """``allowed`` calls may be in flight, ``most`` at the most; fixed at that unless ``adaptive``.
 
     Starts with 16 and doubles with every clean round while all are used, until the endpoint objects or throughput
-    stops to rise. ``changes`` is its history. All times are seconds of one clock.
+    stops to rise. ``limit`` is what finds that, ``changes`` its history. All times are seconds of one clock.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Concurrency:
     ) -> None:
         self.allowed = min(most, START) if adaptive else most
         self._adaptive = adaptive
-        self._limit = AdaptiveLimit(self.allowed, lowest=1, highest=most, brisk_below=brisk_below)
+        self.limit = AdaptiveLimit(self.allowed, lowest=1, highest=most, brisk_below=brisk_below)
         self._levels = RefusedLevels()
         self._rounds = Rounds()
         self._began_s = began_s
@@ -53,9 +53,9 @@ class Concurrency:
         """Take in an answer. Only a limit that is really used grows."""
         if not self._adaptive or self._in_use_at_s < started_s or started_s < self._refused_at_s:
             return
-        was_exploring = self._limit.is_exploring
+        was_exploring = self.limit.is_exploring
         if not was_exploring:
-            self._limit.credit(now_s)
+            self.limit.credit(now_s)
         if started_s >= self._level_since_s:
             self._answered_here += 1
             self._rounds.add(stage, now_s - started_s, output_tokens)
@@ -90,37 +90,33 @@ class Concurrency:
         too_many = self._levels.tell() or blamed
         self._levels.fade()
         if too_many and self._adaptive:
-            self._limit.object(self._taken, now_s, cut=cut)
+            self.limit.object(self._taken, now_s, cut=cut)
             self._apply(now_s)
         return too_many
 
     def slow_ramp(self, now_s: float, cut: float, hold_s: float) -> None:
         """Allow less, and ask for no more for ``hold_s``: the endpoint objects to growth."""
         if self._adaptive:
-            self._limit.object(self.allowed * cut, now_s, cut=1.0, hold_s=hold_s)
+            self.limit.object(self.allowed * cut, now_s, cut=1.0, hold_s=hold_s)
             self._apply(now_s)
-
-    def forgive(self) -> None:
-        """Ask for more at once: what was refused was refused for something else."""
-        self._limit.explore()
 
     def restart(self, now_s: float) -> None:
         """Go back to the start after an outage: what comes back must not be run over."""
         if self._adaptive:
-            self._limit.restart(START)
+            self.limit.restart(START)
             self._apply(now_s)
 
     def _end_round(self, now_s: float, *, grow: bool) -> None:
-        level, before = self._limit.value, self._rounds.level_before
+        level, before = self.limit.value, self._rounds.level_before
         gain = self._rounds.close(level)
         step = level / before if before else 1.0
         if not grow:
             self._look_back(gain, step, now_s)
         elif gain is not None and step > 1 and gain < 1 + WORTH_IT * (step - 1):
-            self._limit.settle(before, now_s)
+            self.limit.settle(before, now_s)
             self._in_doubt = not self._in_doubt  # of two steps in vain the second is believed
         else:
-            self._limit.grow(now_s)
+            self.limit.grow(now_s)
             self._in_doubt = False
 
     def _look_back(self, gain: float | None, step: float, now_s: float) -> None:
@@ -130,13 +126,13 @@ class Concurrency:
         """
         if self._in_doubt and step < 1 and gain is not None:
             if gain * (1 + WORTH_IT * (1 / step - 1)) < 1:
-                self._limit.explore()
-                self._limit.grow(now_s)
+                self.limit.explore()
+                self.limit.grow(now_s)
             else:
                 self._in_doubt = False
 
     def _apply(self, now_s: float) -> None:
-        allowed = max(1, round(self._limit.value))
+        allowed = max(1, round(self.limit.value))
         if allowed == self.allowed:
             return
         self.allowed = allowed

@@ -110,6 +110,7 @@ class DirectModel:
             failure = error if self._dialect.learn(error.parameter, sent) else self._hopeless(error)
         except CodecLMError as error:
             failure = error
+        failure.answered = 200 <= answer.status < 300
         return bare(failure)
 
     def _read(self, answer: Answer) -> Completion:

@@ -72,5 +72,5 @@ class Episode:
     def _is_excused(self, now_s: float) -> bool:
         if self._futile >= MOST_FUTILE:
             self._futile, self._excused_until_s = 0, now_s + EXCUSED_S
-            self._limits.concurrency.forgive()
+            self._limits.concurrency.limit.explore()  # it was something else
         return now_s < self._excused_until_s

@@ -85,6 +85,7 @@ class Limits:
         self._held_up = HeldUp(clock)
         self._cause = Cause.in_flight
         self._timer: TimerHandle | None = None
+        self._wake_at_s = 0.0
         self._resting: set[Future[None]] = set()
         self._closed: RunStopped | None = None
         self.in_flight = self._peak_in_flight = self._started = 0
@@ -257,9 +258,11 @@ class Limits:
         loop = get_running_loop()
         wake_at_s = loop.time() + max(wait_s, SHORTEST_WAIT_S)
         if self._timer is not None:
-            if self._timer.when() <= wake_at_s:
+            if self._wake_at_s <= wake_at_s:
                 return
             self._timer.cancel()
+        # uvloop's handle of a timer that is due at once cannot say when.
+        self._wake_at_s = wake_at_s
         self._timer = loop.call_at(wake_at_s, self._wake)
 
     def _wake(self) -> None:

@@ -13,6 +13,7 @@ import orjson
 
 from codeclm.errors import RunStopped, UsageError
 from codeclm.llm.access import direct_model, new_dialect
+from codeclm.llm.budget import Budget
 from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.catalogue import PROVIDERS
 from codeclm.llm.chat import ChatModel
@@ -22,6 +23,7 @@ from codeclm.llm.endpoint import Endpoint
 from codeclm.llm.events import Answered, Listener
 from codeclm.llm.http import open_session
 from codeclm.llm.limits import Allowance
+from codeclm.llm.metered import Bounds, Meter, MeteredModel, Tariff
 from codeclm.llm.names import parse_model
 from codeclm.llm.preflight import check_answers, check_reachable
 from codeclm.llm.regulated import RegulatedModel
@@ -38,6 +40,7 @@ class Models:
 
     ``sleep`` is how a failed call waits for its next attempt; by default that ends early when the models are
     drained. ``around`` wraps what asks an endpoint: each attempt of a call goes through it once the limits let it.
+    With a ``budget`` each attempt must fit into it; ``tariff`` tells what a model costs, None where nobody knows.
     """
 
     def __init__(
@@ -49,7 +52,11 @@ class Models:
         sleep: Callable[[float], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         around: Callable[[ChatModel], ChatModel] = lambda model: model,
+        budget: Budget | None = None,
+        tariff: Callable[[str], Tariff | None] = lambda model: None,
     ) -> None:
+        self._budget = budget
+        self._tariff = tariff
         self._on_event = on_event
         self._environ = environ
         self._random = random or Random()
@@ -113,6 +120,8 @@ class Models:
     def drain(self, error: RunStopped) -> None:
         """Start no more calls: who waits or comes gets ``error``; calls under way go on."""
         self._drained = error
+        if self._budget is not None:
+            self._budget.close(error)
         for _, regulator in self._regulators.values():
             regulator.limits.close(error)
 
@@ -133,7 +142,9 @@ class Models:
             endpoint, key = endpoint_and_key(name, spec.api_key_env, self._environ)
             regulator = self._shared_regulator(endpoint, spec, str(name))
             self._asked[asked_as] = RetryingModel(
-                RegulatedModel(self._around(self._direct(endpoint, key, spec)), regulator),
+                RegulatedModel(
+                    self._metered(self._around(self._direct(endpoint, key, spec)), spec), regulator
+                ),
                 RetryPolicy(attempts=spec.attempts),
                 model=str(name),
                 on_event=self._on_event,
@@ -142,6 +153,15 @@ class Models:
                 clock=self._clock,
             )
         return self._asked[asked_as]
+
+    def _metered(self, model: ChatModel, spec: ModelSpec) -> ChatModel:
+        label = str(parse_model(spec.model))
+        meter = None
+        if self._budget is not None:
+            writes_cache = b'"cache_control"' in orjson.dumps(dict(spec.extra_body))
+            meter = Meter(self._budget, self._tariff(label), writes_cache)
+        bounds = Bounds(spec.extra_body)
+        return MeteredModel(model, bounds, model=label, on_event=self._on_event, meter=meter)
 
     def _direct(self, endpoint: Endpoint, key: Secret | None, spec: ModelSpec) -> ChatModel:
         provider = PROVIDERS[parse_model(spec.model).provider]

@@ -77,8 +77,9 @@ def codeclm(
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
     tickets = units_in_flight or parties.max_in_flight
     steps = _Steps(parties, options, templates, run_seed, tickets)
+    book = UnitBook() if book is None else book
     decode = steps.decode(done, book)
-    work = Work(items, wanted, augmentation, done, decode.finished, decode.lost)
+    work = Work(items, wanted, augmentation, done, decode.finished, decode.lost, book.take_metadata)
     draft_stages = _filtering if options.contrastive_filtering else _improving
     stages = [*_entry_stages(work, steps), *draft_stages(decode, steps)]
     pipeline = Pipeline(stages, (Example, Rejection), tickets=tickets)
@@ -182,7 +183,7 @@ class _Steps:
     def pair_check(self) -> Question[bool]:
         return self._question("pairs", parse_yes_no)
 
-    def decode(self, done: Callable[[str], bool], book: UnitBook | None) -> Decode:
+    def decode(self, done: Callable[[str], bool], book: UnitBook) -> Decode:
         question = self._question("decode", parse_instructions)
         return Decode(question, run_seed=self.run_seed, done=done, book=book)
 

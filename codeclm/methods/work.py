@@ -52,7 +52,8 @@ class Work:
 
     ``items`` are seeds to encode, or entries where metadata is given. ``done`` knows the ids that are on record as
     failed: those are not tried again. ``finished`` knows the units that nothing is left to do for, ``missing`` how
-    much of a failed one was not made.
+    much of a failed one was not made. ``recorded`` is the metadata on record of an entry, by its id: that one was
+    encoded, or found reasonable, in an earlier session.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Work:
         done: Callable[[str], bool] = lambda _: False,
         finished: Callable[[Unit], bool] = lambda _: False,
         missing: Callable[[Unit], int] = lambda unit: unit.keep,
+        recorded: Callable[[str], Metadata | None] = lambda _: None,
     ) -> None:
         self._items = items
         self._wanted = wanted
@@ -70,6 +72,7 @@ class Work:
         self._done = done
         self._finished = finished
         self._missing = missing
+        self._recorded = recorded
         self._increments = wanted.increments()
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
@@ -164,6 +167,8 @@ class Work:
             self._failed += 1
         elif isinstance(item, Entry):
             yield from self._first_units(item)
+        elif metadata := self._recorded(entry.id):
+            yield from self._first_units(Entry(entry.number, entry.id, metadata, entry.seed_id))
         else:
             self._unknown += 1
             yield item

@@ -21,7 +21,8 @@ class HeldUpBy:
     """``kind`` is a word for machines, ``line`` one line for a person; ``endpoint`` and ``stage`` are "" for none.
 
     Kinds: the names of ``Cause``; "cpu", "attempts" (calls that failed wait for their next one), "source" (there is
-    no work to be had), "units" (no more may be under way), "finishing", "answers" (nothing but latency), "start".
+    no work to be had), "units" (no more may be under way), "finishing", "stopping", "answers" (nothing but latency),
+    "start".
     """
 
     kind: str
@@ -66,6 +67,8 @@ def held_up_by(earlier: Snapshot, later: Snapshot) -> HeldUpBy:
     """
     between_s = later.elapsed_s - earlier.elapsed_s
     held = [*_held(earlier, later, between_s)] if between_s > 0 else []
+    if later.pipeline.is_stopping:
+        return _stopping(later)
     found = _shut(later) or _rate(held) or _machine(earlier, later, between_s)
     return found or _slots(held, later) or _work(later, held)
 
@@ -81,6 +84,11 @@ def _held(earlier: Snapshot, later: Snapshot, between_s: float) -> Iterator[_Hel
         shares = {key: value / between_s for key, value in seconds.items() if value > 0}
         busy_s = limits.busy_s - (old.busy_s if old else 0.0)
         yield _Held(row, shares, busy_s / between_s)
+
+
+def _stopping(later: Snapshot) -> HeldUpBy:
+    calls = sum(row.statistics.limits.in_flight for row in later.endpoints)
+    return HeldUpBy("stopping", f"stopping: {calls:,} calls under way finish")
 
 
 def _shut(later: Snapshot) -> HeldUpBy | None:

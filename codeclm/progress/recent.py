@@ -11,7 +11,7 @@ from codeclm.progress.snapshot import EndpointRow, Snapshot
 
 __all__ = ["Recent"]
 
-WINDOW_S = 10.0
+WINDOW_S, NOW_S = 10.0, 5.0
 LOOK_BACK_S = 30.0
 LOOK_BACK_SHARE = 1 / 3
 MOST_POINTS = 200
@@ -57,8 +57,10 @@ class Recent:
         return max(1e-9, self.latest.elapsed_s - self.earlier.elapsed_s)
 
     def held_up_by(self) -> HeldUpBy:
-        """What holds the run back."""
-        return held_up_by(self.earlier, self.latest)
+        """What holds the run back now: told from the last five seconds, as far as there are so many."""
+        since_s = self.latest.elapsed_s - NOW_S
+        old = (one for one in reversed(self._snapshots) if one.elapsed_s <= since_s)
+        return held_up_by(next(old, self.earlier), self.latest)
 
     def per_s(self, count: str) -> float:
         """How fast this count of the session's calls grows."""

@@ -1,4 +1,7 @@
-"""What each unit of work was decoded into: a line a unit, so that a resumed run need not decode it again."""
+"""What each unit of work was decoded into: a line a unit, so that a resumed run need not decode it again.
+
+The line of an entry's first unit holds the entry's metadata too: so the entry need not be encoded again either.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from codeclm.number_set import NumberSet
-from codeclm.records import Unit, draft_id
+from codeclm.records import Metadata, Unit, draft_id, unit_id
 
 __all__ = ["UnitBook", "UnitResult"]
 
 DIGESTS = 1 << 64
+SEPARATOR = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ class UnitBook:
         self._texts = NumberSet()
         self._finished: dict[int, UnitResult] = {}
         self._begun: dict[str, tuple[int, ...]] = {}
+        self._metadata: dict[
+            int, str
+        ] = {}  # by first unit; use case and skills as one text take a third
         self._results: dict[UnitResult, UnitResult] = {}  # most are equal: they are held once
         for row in rows:
             self._read(row, done)
@@ -58,12 +65,24 @@ class UnitBook:
         result = self._finished.pop(int(unit.id, 16), None)
         return result if result and result.keep == unit.keep else None
 
+    def take_metadata(self, entry_id: str) -> Metadata | None:
+        """The metadata that the first unit of this entry was decoded from in an earlier session; it is told once."""
+        text = self._metadata.pop(int(unit_id(entry_id, 0), 16), None)
+        if text is None:
+            return None
+        use_case, *skills = text.split(SEPARATOR)
+        return Metadata(use_case, tuple(skills))
+
     def add(self, unit: Unit, texts: Iterable[int], dropped: int) -> None:
         """``unit`` kept ``texts``, in their order. Raises what ``write`` raises."""
         kept = tuple(texts)
         if self._begun.pop(unit.id, None) != kept:
             words = [f"{text:016x}" for text in kept]
-            self._write({"id": unit.id, "keep": unit.keep, "dropped": dropped, "texts": words})
+            line = {"id": unit.id, "keep": unit.keep, "dropped": dropped, "texts": words}
+            if not unit.draw:
+                metadata = unit.entry.metadata
+                line |= {"use_case": metadata.use_case, "skills": metadata.skills}
+            self._write(line)
         for text in kept:
             self._texts.add(text)
 
@@ -77,6 +96,8 @@ class UnitBook:
             return
         for text in texts:
             self._texts.add(text)
+        if "use_case" in row:
+            self._read_metadata(number, row)
         if all(done(draft_id(identity, index)) for index in range(len(texts))):
             result = UnitResult(keep, len(texts), dropped)
             self._finished[number] = self._results.setdefault(result, result)
@@ -84,3 +105,9 @@ class UnitBook:
         else:
             self._begun[identity] = texts
             self._finished.pop(number, None)
+
+    def _read_metadata(self, number: int, row: Mapping[str, Any]) -> None:
+        skills = row.get("skills")
+        words = [row["use_case"], *skills] if isinstance(skills, list) else []
+        if len(words) > 1 and all(isinstance(one, str) and SEPARATOR not in one for one in words):
+            self._metadata[number] = SEPARATOR.join(words)

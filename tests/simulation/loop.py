@@ -38,7 +38,9 @@ class _Loop(VirtualLoop):
                 *args
             )  # nobody can call a thread back: it runs though it may be cancelled
         except BaseException as error:
-            if not done.done() and not self._universe.dead:
+            if self._universe.dead:
+                done.cancel()  # for who waits for its end while the dead process is cleared away
+            elif not done.done():
                 done.set_exception(error)
         else:
             if not done.done():

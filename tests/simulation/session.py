@@ -102,5 +102,5 @@ async def hold_session(
         ) as running:
             universe.on_stop = lambda: running.drain(RunStopped(PERSON))
             reason = await session.consume(running, _View(universe))
-        summary, _ = session.end(complete=reason is None)
+        summary, _ = await session.end(complete=reason is None)
     return Ended(reason, summary, ledger, models)
