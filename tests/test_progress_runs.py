@@ -96,12 +96,12 @@ async def test_over_http_the_right_one_is_named(tmp_path: Path) -> None:
     """A stated rate, few calls in flight, a slow judge, an endpoint that goes down: at the same time, apart."""
     down = replace(QUICK, faults=Faults.parse("outage:503@0.2s-60s"))
     rate, slots, judge, outage = await asyncio.gather(
-        seen(tmp_path / "1", QUICK, "strong", strong={"requests_per_minute": 900}),
+        seen(tmp_path / "1", QUICK, "strong", strong={"requests_per_minute": 240}),
         seen(tmp_path / "2", QUICK, "target", target={"max_in_flight": 1}),
         seen(tmp_path / "3", ServerOptions(latency_s=0.7), "judge", judge={"max_in_flight": 3}),
         seen(tmp_path / "4", down, "target"),
     )
-    assert rate.line.startswith("limited by 900 requests a minute of sim-strong, ")
+    assert rate.line.startswith("limited by 240 requests a minute of sim-strong, ")
     assert slots.line == "limited by 1 call in flight of sim-target, respond stage"
     assert judge.line == "limited by 3 calls in flight of sim-judge, judge stage"
     assert (outage.kind, outage.endpoint) == ("outage", "sim-target")
