@@ -252,9 +252,9 @@ def _cost_words(summary: Mapping[str, Any]) -> list[str]:
         return []
     unpriced, uncounted = cost["unpriced"], cost["uncounted_calls"]
     if cost["paid"] is None:
-        others = f" and {len(unpriced) - 1} more" if len(unpriced) > 1 else ""
+        others = f" (and {len(unpriced) - 1} more)" if len(unpriced) > 1 else ""
         return [
-            f"cost: unknown, for the price of {unpriced[0]}{others} is; {how_to_give(unpriced[0])}"
+            f"cost: unknown, as no price is known of {unpriced[0]}{others}; {how_to_give(unpriced[0])}"
         ]
     each = cost["per_selected"]
     parts = [f"cost: {dollars(cost['paid'] * PICODOLLARS)}"]

@@ -7,10 +7,19 @@ from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from codeclm.assembly import make_job, open_parties, preflight, tally_of
+from codeclm.assembly import (
+    check_budget,
+    make_job,
+    model_specs,
+    open_parties,
+    preflight,
+    prices_of,
+    tally_of,
+)
 from codeclm.engine.events import Observer, wants
 from codeclm.engine.run import Run
 from codeclm.errors import UsageError
+from codeclm.llm.budget import Budget
 from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.chat import ChatModel
 from codeclm.llm.providers import Models
@@ -20,6 +29,7 @@ from codeclm.records import Example
 from codeclm.seeds import SeedFile, SeedList
 from codeclm.settings import Settings
 from codeclm.sources import Source
+from codeclm.spending import caps_of
 from codeclm.stages.templates import load_templates
 
 __all__ = ["synthesize"]
@@ -38,7 +48,8 @@ async def synthesize(
 
     Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own
     instead of ``settings.models``; they get the same cache. ``rewire`` may change the pipeline, for stages of your
-    own. ``observers`` are told the engine's and the models' events, a StepFailed for each item that failed.
+    own. ``observers`` are told the engine's and the models' events, a StepFailed for each item that failed. The
+    settings' ``budget`` is for this block alone: nothing is left on record of what was spent.
 
         async with synthesize(Path("seeds.jsonl"), settings) as examples:
             async for example in examples:
@@ -48,6 +59,7 @@ async def synthesize(
     RunStopped where an endpoint refuses to go on.
     """
     source = _source(seeds)
+    _check_budget(settings, parties)
     tally = tally_of(source, settings)
 
     def tell(event: object) -> None:
@@ -76,10 +88,22 @@ async def _opened(
     """The models that ``settings`` names, after seeing that they answer."""
     if settings.models is None:
         raise UsageError("settings: no models; give settings.models, or parties")
-    models = await stack.enter_async_context(Models(on_event=tell))
+    check_budget(settings, model_specs(settings.models))
+    budget = Budget(caps_of(settings.budget)) if settings.budget.limits_calls else None
+    tariff = prices_of(settings).of
+    models = await stack.enter_async_context(Models(on_event=tell, budget=budget, tariff=tariff))
     opened = open_parties(models, store, settings.models)
     await preflight(models, settings)
     return opened
+
+
+def _check_budget(settings: Settings, parties: Parties | None) -> None:
+    """Raises UsageError for a budget that would not be kept."""
+    budget = settings.budget
+    if parties is not None and budget.limits_calls:
+        raise UsageError("budget: it is for settings.models; what parties spend nobody knows here")
+    if budget.max_hours is not None:
+        raise UsageError("budget: max_hours is for codeclm run; leave the block when it is time")
 
 
 async def _examples(run: Run) -> AsyncGenerator[Example, None]:
