@@ -137,8 +137,11 @@ class _Asked:
             archive = RunArchive(self.output)
             plan.after(archive.settings)  # another run's pilot says nothing of this one
             clusters = observed(plan, archive)
-        elif self.output is not None and self.output.exists() and not self.pilot:
-            raise UsageError(f"{self.output}: no pilot was run there; give --pilot N, or no -o")
+        elif self.output is not None and self.output.exists():
+            raise UsageError(
+                f"{self.output}: no pilot was run there; give --pilot N and a directory "
+                "whose run is not over, or no -o"
+            )
         else:
             clusters = []
         others = Others(
