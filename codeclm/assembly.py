@@ -10,7 +10,7 @@ from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
-from codeclm.methods.table import METHODS
+from codeclm.methods.table import FROM_SEEDS, METHODS, name_of
 from codeclm.seeds import MetadataFile, Tally
 from codeclm.settings import ModelSettings, ModelsSettings, Settings
 from codeclm.sources import Source
@@ -83,7 +83,7 @@ def make_job(
     book: UnitBook | None = None,
 ) -> Job:
     """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
-    return METHODS["codeclm"](
+    return METHODS[name_of(settings.method)](
         source,
         parties,
         settings.method,
@@ -102,6 +102,9 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
 
     Raises UsageError for what cannot be read, and for a stream where a total is to be spread over all of it.
     """
+    name = name_of(settings.method)
+    if isinstance(source, MetadataFile) and name in FROM_SEEDS:
+        raise UsageError(f"{name} starts from seed instructions; metadata is not enough")
     if not isinstance(source, SeedStream):
         return source.tally()
     if settings.method.total is not None:

@@ -71,6 +71,14 @@ def run(
     strong: Annotated[str | None, _flag("The model that writes the data.", metavar=MODEL)] = None,
     target: Annotated[str | None, _flag("The model the data is for.", metavar=MODEL)] = None,
     judge: Annotated[str | None, _flag("Rates responses [strong].", metavar=MODEL)] = None,
+    method_name: Annotated[
+        str | None,
+        _flag(
+            "codeclm, self-instruct, alpagasus, tree-instruct, wizardlm or wizardlm+ [codeclm].",
+            "--method",
+            metavar="NAME",
+        ),
+    ] = None,
     total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
     per_entry: Annotated[
         int | None, _flag("Instructions for each metadata entry, instead of --total.")
@@ -105,6 +113,7 @@ def run(
         for name, model in (("strong", strong), ("target", target), ("judge", judge))
     }
     method = {
+        "name": method_name,
         "total": total,
         "per_entry": per_entry,
         "iterations": iterations,

@@ -12,12 +12,12 @@ from typing import Any
 from codeclm.assembly import model_specs, tally_of, wanted_instructions
 from codeclm.errors import UsageError
 from codeclm.llm.spec import check_spec, warnings_for
+from codeclm.methods.table import templates_for
 from codeclm.rundir import check_ours
 from codeclm.seeds import Tally
 from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
-from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
 
 __all__ = ["Order", "Plan", "make_plan"]
@@ -145,7 +145,8 @@ def make_plan(order: Order) -> Plan:
 
 def _templates(settings: Settings) -> Mapping[str, Template]:
     """The prompts. Raises UsageError where one of the user's own would ignore what is set."""
-    templates, method = load_templates(settings.prompts), settings.method
+    method = settings.method
+    templates = templates_for(method, settings.prompts)
     given = {
         "language": method.language is not None,
         "use_cases": bool(method.use_cases),

@@ -52,6 +52,7 @@ THIRD_PARTY = {
     "pyarrow": {"export/parquet.py"},
     "pydantic": {"settings.py"},
     "pygal": {"bench/chart.py", "rethreshold/chart.py"},
+    "rapidfuzz": {"methods/pool.py"},
     "rich": {"bench/table.py", "console.py", "live.py"},
     "typer": {
         "bench_cli.py",

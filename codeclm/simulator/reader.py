@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from codeclm.simulator.baseline_reader import BASELINE_READERS, BaselineRequest
+
 __all__ = [
     "PREFLIGHT",
     "Check",
@@ -91,7 +93,9 @@ class Preflight:
     """Asks for a sign of life: the whole prompt is PREFLIGHT."""
 
 
-Request = Preflight | Encode | Check | Decode | Rubrics | Improve | Judge | Respond
+Request = (
+    Preflight | Encode | Check | Decode | Rubrics | Improve | Judge | Respond | BaselineRequest
+)
 
 PREFLIGHT = "Reply with OK."
 """What sessions ask first, to see whether a model answers at all."""
@@ -179,6 +183,7 @@ _READERS: dict[str, Callable[[str], Request | None]] = {
     "You know what makes an instruction hard": _rubrics,
     "You make instructions for AI assistants more challenging": _improve,
     "You rate the responses of two AI assistants": _judge,
+    **BASELINE_READERS,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from codeclm.errors import UsageError
 from codeclm.stages import augment, decode, encode, improve, judge, rubrics
 from codeclm.stages.prompt import Template
 
-__all__ = ["load_templates"]
+__all__ = ["load_templates", "read_template"]
 
 
 def _default(name: str, text: str, requires: str, allows: str = "") -> Template:
@@ -30,25 +30,31 @@ _DEFAULTS = {
 }
 
 
-def load_templates(directory: Path | None = None) -> Mapping[str, Template]:
-    """The default prompts, with those that ``directory`` holds as ``NAME.jinja`` in their place.
+def load_templates(
+    directory: Path | None = None,
+    defaults: Mapping[str, Template] = _DEFAULTS,
+    others: Collection[str] = (),
+) -> Mapping[str, Template]:
+    """The ``defaults``, with those that ``directory`` holds as ``NAME.jinja`` in their place.
 
-    Raises UsageError: no such directory, a name that is no prompt's, unknown or missing variables.
+    Prompts with the names in ``others`` are not looked at. Raises UsageError: no such directory, a name that is no
+    prompt's, unknown or missing variables.
     """
     if directory is None:
-        return _DEFAULTS
+        return defaults
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such directory of prompts")
     found = {path.stem: path for path in sorted(directory.glob("*.jinja"))}
-    for name, path in found.items():
-        if name not in _DEFAULTS:
-            near = get_close_matches(name, _DEFAULTS, 1) or [", ".join(_DEFAULTS)]
-            raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
-    return {**_DEFAULTS, **{name: _read(path) for name, path in found.items()}}
+    wanted = {name: path for name, path in found.items() if name in defaults or name not in others}
+    return {**defaults, **{name: read_template(path, defaults) for name, path in wanted.items()}}
 
 
-def _read(path: Path) -> Template:
-    default = _DEFAULTS[path.stem]
+def read_template(path: Path, defaults: Mapping[str, Template] = _DEFAULTS) -> Template:
+    """The prompt of a user's own in ``path``, tried once. Raises UsageError."""
+    if path.stem not in defaults:
+        near = get_close_matches(path.stem, defaults, 1) or [", ".join(defaults)]
+        raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
+    default = defaults[path.stem]
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -58,5 +64,11 @@ def _read(path: Path) -> Template:
     return template
 
 
-_SAMPLES: dict[str, object] = {"skills": ["one", "another"], "count": 4}
+_SAMPLES: dict[str, object] = {
+    "skills": ["one", "another"],
+    "count": 4,
+    "examples": ["one text", "another text"],
+    "nodes": 10,
+    "operation": "deepen",
+}
 """Values to try a template with, where a text will not do."""
