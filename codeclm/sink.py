@@ -20,7 +20,7 @@ from codeclm.stages.unit_book import UnitBook
 __all__ = ["Sink"]
 
 INSTRUCTION_STAGES = frozenset(
-    {"improve", "respond", "judge", "filter", "complicate", "evolve", "rate"}
+    {"improve", "respond", "judge", "filter", "rate", "complicate", "evolve", "breadth", "same"}
 )
 """Stages in which what fails is an instruction; before them it is a seed, a pair or a unit of work."""
 
