@@ -14,7 +14,7 @@ from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.table import METHODS
+from codeclm.methods.table import FROM_SEEDS, METHODS, name_of
 from codeclm.pilot import Pilot, chosen, only_first_units
 from codeclm.prices import Price, Prices, how_to_give
 from codeclm.seeds import MetadataFile, Tally
@@ -125,7 +125,7 @@ def make_job(
     numbers = pilot.numbers(entries) if pilot else frozenset()
     if pilot:  # the entries that will be mixed count in the sizes of units, and are not made yet
         entries, size = max(entries, size), 0
-    job = METHODS["codeclm"](
+    job = METHODS[name_of(settings.method)](
         chosen(source, numbers) if pilot else source,
         parties,
         settings.method,
@@ -148,6 +148,9 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
 
     Raises UsageError for what cannot be read, and for a stream where a total is to be spread over all of it.
     """
+    name = name_of(settings.method)
+    if isinstance(source, MetadataFile) and name in FROM_SEEDS:
+        raise UsageError(f"{name} starts from seed instructions; metadata is not enough")
     if not isinstance(source, SeedStream):
         return source.tally()
     if settings.method.total is not None:

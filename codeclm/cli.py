@@ -117,6 +117,14 @@ def run(
     strong: Annotated[str | None, _flag("The model that writes the data.", metavar=MODEL)] = None,
     target: Annotated[str | None, _flag("The model the data is for.", metavar=MODEL)] = None,
     judge: Annotated[str | None, _flag("Rates responses [strong].", metavar=MODEL)] = None,
+    method_name: Annotated[
+        str | None,
+        _flag(
+            "codeclm, self-instruct, alpagasus, tree-instruct, wizardlm or wizardlm+ [codeclm].",
+            "--method",
+            metavar="NAME",
+        ),
+    ] = None,
     total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
     per_entry: Annotated[
         int | None, _flag("Instructions for each metadata entry, instead of --total.")
@@ -181,6 +189,7 @@ def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
     parties = ("strong", "target", "judge")
     models = {name: {"model": given[name]} for name in parties}
     method = {name: given[name] for name in METHOD_FLAGS}
+    method["name"] = given["method_name"]
     budget = {name: given[name] for name in BUDGET_FLAGS}
     flags = {"models": models, "method": method, "budget": budget}
     flags |= {name: given[name] for name in ("seed", "prompts", "cache")}

@@ -13,12 +13,12 @@ from codeclm.assembly import check_budget, model_specs, tally_of, wanted_instruc
 from codeclm.errors import UsageError
 from codeclm.llm.names import parse_model
 from codeclm.llm.spec import check_spec, warnings_for
+from codeclm.methods.table import templates_for
 from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
 from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
-from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
 
 __all__ = ["Order", "Plan", "make_plan", "templates_of"]
@@ -176,7 +176,8 @@ def _check_kind(order: Order) -> None:
 
 def templates_of(settings: Settings) -> Mapping[str, Template]:
     """The prompts. Raises UsageError where one of the user's own would ignore what is set."""
-    templates, method = load_templates(settings.prompts), settings.method
+    method = settings.method
+    templates = templates_for(method, settings.prompts)
     given = {
         "language": method.language is not None,
         "use_cases": bool(method.use_cases),

@@ -14,6 +14,7 @@ import typer
 
 from codeclm.console import carry_out, print_line, run_loop, view_for
 from codeclm.errors import UsageError
+from codeclm.methods.table import DEFAULT, name_of
 from codeclm.pilot import Pilot
 from codeclm.plan import Order, make_plan
 from codeclm.progress import NoView
@@ -105,6 +106,9 @@ class _Asked:
             raise UsageError("a pilot is the beginning of a run: give its directory with -o")
 
         def act(order: Order) -> int:
+            name = name_of(order.settings.method)
+            if name != DEFAULT:
+                raise UsageError(f"method {name}: only runs of {DEFAULT} can be planned")
             if self.pilot:
                 code = self._run(order, Pilot(self.pilot), given)
                 if code is not None:

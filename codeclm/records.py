@@ -8,6 +8,7 @@ content and place in the lineage: stable between runs, independent of the order 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -16,6 +17,7 @@ __all__ = [
     "Again",
     "Comparison",
     "Draft",
+    "Dropped",
     "Entry",
     "Example",
     "Metadata",
@@ -105,6 +107,15 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """An instruction that is not worth a further call, and why. ``details`` are further fields of its row."""
+
+    draft: Draft
+    reason: str
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A draft with the responses of both models; ``target`` is None where none was asked for."""
 
@@ -142,11 +153,12 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A selected pair. ``verdict`` is None where nothing was filtered."""
+    """A selected pair. ``verdict`` is None where nothing was filtered; ``rating`` where nothing was rated by itself."""
 
     comparison: Comparison
     responder: Responder
     verdict: Verdict | None = None
+    rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

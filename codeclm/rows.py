@@ -11,6 +11,7 @@ from codeclm.records import (
     Again,
     Comparison,
     Draft,
+    Dropped,
     Entry,
     Example,
     Rejection,
@@ -19,7 +20,7 @@ from codeclm.records import (
     Verdict,
 )
 
-__all__ = ["Row", "declined_row", "example_row", "failure_row", "rejection_row"]
+__all__ = ["Row", "declined_row", "dropped_row", "example_row", "failure_row", "rejection_row"]
 
 Row = dict[str, Any]
 
@@ -33,6 +34,7 @@ def example_row(example: Example) -> Row:
         "instruction": comparison.draft.instruction,
         "response": response,
         "responder": example.responder,
+        **({} if example.rating is None else {"rating": example.rating}),
         **_lineage(comparison, example.verdict),
     }
 
@@ -86,6 +88,23 @@ def declined_row(failed: Failed) -> Row:
         "actions": draft.actions,
         "raw": failed.error.raw,
         "history": _history(_sent_round(failed.item)),
+    }
+
+
+def dropped_row(dropped: Dropped) -> Row:
+    """An instruction that nothing more was paid for."""
+    draft = dropped.draft
+    return {
+        "id": draft.id,
+        "instruction": draft.instruction,
+        "reason": dropped.reason,
+        **dropped.details,
+        "use_case": draft.entry.metadata.use_case,
+        "skills": draft.entry.metadata.skills,
+        "iteration": draft.iteration,
+        "seed_id": draft.entry.seed_id,
+        "actions": draft.actions,
+        "history": _history(draft.previous),
     }
 
 

@@ -12,8 +12,8 @@ from codeclm.engine.stage import Failed
 from codeclm.errors import Declined
 from codeclm.lines import LinesFile
 from codeclm.number_set import IdSet
-from codeclm.records import Example, Rejection
-from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_row
+from codeclm.records import Dropped, Example, Rejection
+from codeclm.rows import Row, declined_row, dropped_row, example_row, failure_row, rejection_row
 from codeclm.rundir import DECODED, OUTCOMES
 from codeclm.stages.unit_book import UnitBook
 
@@ -22,7 +22,9 @@ __all__ = ["INSTRUCTION_STAGES", "Sink"]
 SORTED_BY = 2
 """Characters of an id, of 16 values each, that choose the part in which it is sorted."""
 
-INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
+INSTRUCTION_STAGES = frozenset(
+    {"improve", "respond", "judge", "filter", "rate", "complicate", "evolve", "breadth", "same"}
+)
 """Stages in which what fails is an instruction; before them it is a seed, a pair or a unit of work."""
 
 
@@ -189,6 +191,8 @@ def _row(outcome: object) -> tuple[str, Row]:
             return "selected", example_row(outcome)
         case Rejection():
             return "discarded", rejection_row(outcome)
+        case Dropped():
+            return "discarded", dropped_row(outcome)
         case Failed(_, stage, Declined()) if stage in INSTRUCTION_STAGES:
             return "discarded", declined_row(outcome)
         case Failed():

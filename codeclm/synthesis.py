@@ -25,12 +25,12 @@ from codeclm.llm.chat import ChatModel
 from codeclm.llm.providers import Models
 from codeclm.llm.store import AnswerStore, MemoryStore
 from codeclm.methods.job import Job, Parties, Party
+from codeclm.methods.table import templates_for
 from codeclm.records import Example
 from codeclm.seeds import SeedFile, SeedList
 from codeclm.settings import Settings
 from codeclm.sources import Source
 from codeclm.spending import caps_of
-from codeclm.stages.templates import load_templates
 
 __all__ = ["synthesize"]
 
@@ -75,7 +75,9 @@ async def synthesize(
             opened = _cached(parties, store, tell, on_disk=settings.cache is not None)
         else:
             opened = await _opened(settings, store, tell, stack)
-        job = make_job(source, tally, settings, opened, load_templates(settings.prompts))
+        job = make_job(
+            source, tally, settings, opened, templates_for(settings.method, settings.prompts)
+        )
         job = rewire(job)
         run = await stack.enter_async_context(job.pipeline.open(job.source, observers))
         async with aclosing(_examples(run)) as examples:

@@ -60,6 +60,7 @@ THIRD_PARTY = {
     "prometheus_client": {"progress/metrics.py"},
     "pydantic": {"evaluation/settings.py", "settings.py", "settings_problems.py"},
     "pygal": {"page/drawing.py", "rethreshold/chart.py"},
+    "rapidfuzz": {"methods/pool.py"},
     "rich": {"bench/table.py", "console.py", "evaluation/screen.py", "live.py", "report/tree.py"},
     "typer": {
         *(f"{name}.py" for name in COMMANDS),
