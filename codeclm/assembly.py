@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from codeclm.errors import UsageError
+from codeclm.evaluation import NO_EVALUATION, Evaluation, read_evaluation
 from codeclm.llm.cache import Store
 from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
@@ -20,6 +21,7 @@ from codeclm.stdin import SeedStream
 
 __all__ = [
     "augment_to",
+    "evaluation_of",
     "make_job",
     "model_specs",
     "open_parties",
@@ -81,6 +83,8 @@ def make_job(
     templates: Mapping[str, Template],
     done: Callable[[str], bool] = lambda _: False,
     book: UnitBook | None = None,
+    is_selected: Callable[[str], bool] = lambda _: False,
+    evaluation: Evaluation = NO_EVALUATION,
 ) -> Job:
     """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
     return METHODS["codeclm"](
@@ -94,6 +98,8 @@ def make_job(
         units_in_flight=settings.units_in_flight,
         done=done,
         book=book,
+        is_selected=is_selected,
+        evaluation=evaluation.files,
     )
 
 
@@ -109,6 +115,11 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
     return None
 
 
+def evaluation_of(settings: Settings) -> Evaluation:
+    """The texts that nothing may be trained on. Raises UsageError for what cannot be read."""
+    return read_evaluation(settings.method.decontaminate, settings.method.decontaminate_ngram)
+
+
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
     """How many entries the pool is extended to; 0 where it has as many, or their number was the user's choice."""
     size = settings.method.augment_to
@@ -121,6 +132,8 @@ def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
 def wanted_instructions(source: Source, tally: Tally | None, settings: Settings) -> int:
     """Instructions that there are to be; 0 where that is not known."""
     options = settings.method
+    if options.selected is not None:  # as many as it takes
+        return 0
     if options.total is not None or tally is None:
         return options.total or 0
     entries = max(tally.items, augment_to(source, tally, settings))

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
@@ -173,6 +173,7 @@ def _last_words(finished: Finished, advice: str) -> list[str]:
         f"{counts['discarded']:,} discarded, {counts['failed']:,} failed, {counts['pending']:,} pending{missing}",
         f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
     ]
+    lines += _about_selection(summary, complete=not finished.reason)
     lines += [f"warning: {reason}" for reason in summary["cache_troubles"]]
     if failed := summary["failed_by_stage"]:
         stages = ", ".join(f"{number:,} in {stage}" for stage, number in failed.items())
@@ -184,3 +185,19 @@ def _last_words(finished: Finished, advice: str) -> list[str]:
     if finished.reason:
         lines.append(advice if finished.exit_code != MEND else f"mend that, then {advice}")
     return lines
+
+
+def _about_selection(summary: Mapping[str, Any], *, complete: bool) -> list[str]:
+    """Where examples are counted: what became of the number that was wanted."""
+    selection = summary.get("selection")
+    if not selection:
+        return []
+    selected, wanted = selection["selected"], selection["wanted"]
+    surplus = summary["counts"]["surplus"]
+    if complete and selected < wanted:
+        return [
+            f"only {selected:,} of {wanted:,} wanted examples: no more instructions may be made for them; "
+            "a larger --total goes on, and discarded.jsonl tells why so few are selected"
+        ]
+    beyond = f"{selection['beyond']:,} instructions begun beyond those that make them, {surplus:,} examples of surplus"
+    return [f"{selected:,} of {wanted:,} wanted examples; {beyond}"]

@@ -4,7 +4,8 @@ CodecLMError
 ├── UsageError                   the caller must change something; nothing was written or lost (exit code 2)
 ├── RunStopped                   the run ended early on purpose and can be resumed (exit code 4)
 │   ├── EndpointRefused          key, model, URL or parameters refused: every call would fail (exit code 2)
-│   └── QuotaExhausted           no money, or no quota for hours: nothing can be paid now (exit code 5)
+│   ├── QuotaExhausted           no money, or no quota for hours: nothing can be paid now (exit code 5)
+│   └── Enough                   what was asked for is there: the run is complete (exit code 0 or 3)
 └── ItemError                    one item cannot be finished; it is recorded and the run goes on
     ├── ParseError               an answer that a careful human could not read either
     └── ModelError               the endpoint gave no usable answer
@@ -43,6 +44,7 @@ __all__ = [
     "Declined",
     "EmptyAnswer",
     "EndpointRefused",
+    "Enough",
     "Filtered",
     "ItemError",
     "KeyRefused",
@@ -102,6 +104,10 @@ class QuotaExhausted(RunStopped):
     def __init__(self, message: str, resume_after_s: float | None = None) -> None:
         super().__init__(message)
         self.resume_after_s = resume_after_s
+
+
+class Enough(RunStopped):
+    """Raised when all that was asked for is there, so that nothing new need start."""
 
 
 class ItemError(CodecLMError):

@@ -13,7 +13,7 @@ import orjson
 from codeclm.disk import REAL, Disk, replace_file, write_all
 from codeclm.errors import RunStopped, UsageError
 
-__all__ = ["READ_BYTES", "LinesFile", "Row", "row_of"]
+__all__ = ["READ_BYTES", "LinesFile", "Row", "line_of", "row_of"]
 
 Row = dict[str, Any]
 
@@ -70,9 +70,18 @@ class LinesFile:
     def _opened(self) -> BinaryIO:
         return self.path.open("rb", buffering=READ_BYTES)
 
+    def rewrite(self, lines: Iterator[bytes]) -> None:
+        """Replace all that is on file by ``lines``, or nothing of it. Raises UsageError."""
+        replace_file(self.path, lines, self._disk)
+        self.close()
+        try:
+            self._open()
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be opened ({error.strerror or error})") from None
+
     def append(self, row: Row) -> None:
         """Write one row with one write. Raises RunStopped, with the file as it was, where that fails."""
-        data = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+        data = line_of(row)
         with self._guard:
             self._check()
             try:
@@ -177,6 +186,11 @@ class LinesFile:
             self._disk.sync(fd)
         finally:
             self._disk.close(fd)
+
+
+def line_of(row: Row) -> bytes:
+    """``row`` as a line of a file."""
+    return orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def row_of(line: bytes) -> Row | None:

@@ -15,16 +15,27 @@ __all__ = ["NoView", "PlainView", "Rate", "Snapshot", "View", "clock_time", "hea
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A run at one moment. ``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json."""
+    """A run at one moment. ``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json.
+
+    With ``counts_selected`` so many selected examples are wanted, else instructions.
+    """
 
     wanted: int
     elapsed_s: float
     outcomes: Mapping[str, Any]
     calls: Mapping[str, int]
     pipeline: PipelineStatistics
+    counts_selected: bool = False
 
     @property
     def finished(self) -> int:
+        """Of what is wanted: instructions with an outcome, or examples that are selected."""
+        if self.counts_selected:
+            return min(self.wanted, int(self.outcomes["selected"]))
+        return self.ended
+
+    @property
+    def ended(self) -> int:
         """Instructions with an outcome."""
         return sum(self.outcomes[fate] for fate in ("selected", "discarded", "failed"))
 
@@ -101,9 +112,13 @@ def headline(snapshot: Snapshot, rate: Rate) -> str:
     """The run in one line."""
     outcomes, calls = snapshot.outcomes, snapshot.calls
     of_wanted = f" of {snapshot.wanted:,}" if snapshot.wanted else ""
-    parts = [
-        f"{snapshot.finished:,}{of_wanted} instructions",
-        f"{outcomes['selected']:,} selected",
+    parts = [f"{snapshot.finished:,}{of_wanted} instructions", f"{outcomes['selected']:,} selected"]
+    if snapshot.counts_selected:
+        parts = [
+            f"{outcomes['selected']:,}{of_wanted} selected",
+            f"{snapshot.ended:,} instructions",
+        ]
+    parts += [
         f"{outcomes['failed']:,} failed",
         f"{calls.get('calls', 0):,} calls ({rate.calls_per_s:,.0f}/s)",
         f"{calls.get('cache_hits', 0):,} cache hits",

@@ -8,18 +8,19 @@ from typing import Any
 from codeclm.engine.stage import Failed
 from codeclm.methods.work import Pair, entry_of
 from codeclm.records import (
-    Again,
     Comparison,
     Draft,
+    Dropped,
     Entry,
     Example,
     Rejection,
     Seed,
     Unit,
     Verdict,
+    draft_of,
 )
 
-__all__ = ["Row", "declined_row", "example_row", "failure_row", "rejection_row"]
+__all__ = ["Row", "declined_row", "dropped_row", "example_row", "failure_row", "rejection_row"]
 
 Row = dict[str, Any]
 
@@ -80,6 +81,21 @@ def declined_row(failed: Failed) -> Row:
     }
 
 
+def dropped_row(dropped: Dropped) -> Row:
+    """An instruction that nothing more was paid for: near-duplicate of another, or known from an evaluation set."""
+    draft = dropped.draft
+    return {
+        "id": draft.id,
+        "instruction": draft.instruction,
+        "reason": dropped.reason,
+        **dropped.details,
+        "use_case": draft.entry.metadata.use_case,
+        "skills": draft.entry.metadata.skills,
+        "iteration": draft.iteration,
+        "seed_id": draft.entry.seed_id,
+    }
+
+
 def _lineage(comparison: Comparison, verdict: Verdict | None) -> Row:
     draft = comparison.draft
     return {
@@ -123,12 +139,7 @@ def _failed_item(item: object) -> tuple[Entry, str, Draft | None]:
             return entry, entry.id, None
         case Unit():
             return item.entry, item.id, None
-        case Verdict():
-            draft = item.comparison.draft
-        case Draft():
-            draft = item
-        case Again() | Comparison():
-            draft = item.draft
-        case _:
-            raise TypeError(f"a {type(item).__name__} has no row")
+    draft = draft_of(item)
+    if draft is None:
+        raise TypeError(f"a {type(item).__name__} has no row")
     return draft.entry, draft.id, draft

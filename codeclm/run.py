@@ -115,7 +115,7 @@ class _Desk:
     def __init__(self, plan: Plan, models: Models, store: AnswerStore, sink: Sink) -> None:
         self._models = models
         parties = open_parties(models, store, plan.models)
-        known = sink.__contains__, sink.units
+        known = sink.__contains__, sink.units, sink.is_selected, plan.evaluation
         self.job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
 
     async def work(self, session: Session, view: View, stopper: Stopper) -> RunStopped | None:
@@ -128,7 +128,7 @@ class _Desk:
         def stop(reason: RunStopped) -> None:
             running.drain(reason)
 
-        observers: list[Observer] = [observe, FailureWatch(stop)]
+        observers: list[Observer] = [observe, FailureWatch(stop), *self.job.watch(stop)]
         async with self.job.pipeline.open(self.job.source, observers) as running:
             stopper.attach(running.drain)
             return await session.consume(running, view)
@@ -174,4 +174,6 @@ def _finished_before(order: Order, plan: Plan) -> Finished | None:
 
 
 def _exit_code(summary: Mapping[str, Any]) -> int:
-    return 3 if summary.get("failed_by_stage") else 0
+    selection = summary.get("selection")
+    is_short = selection and selection["selected"] < selection["wanted"]
+    return 3 if summary.get("failed_by_stage") or is_short else 0

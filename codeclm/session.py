@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from codeclm.engine.run import Run
-from codeclm.errors import RunStopped, UsageError
+from codeclm.errors import Enough, RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
 from codeclm.plan import Plan
@@ -50,6 +50,7 @@ class Session:
         self._endpoints = endpoints
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
+        self._goal = plan.settings.method.selected
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
         self._quarantined = earlier_lines + sink.quarantined
         self._saving = threading.Lock()
@@ -79,20 +80,25 @@ class Session:
                     running.drain(
                         reason
                     )  # the answers are in the cache: only the row is made again
+        except Enough:
+            return None
         except RunStopped as reason:
             return reason
         return None
 
     def end(self, *, complete: bool) -> tuple[Mapping[str, Any], Path | None]:
         """Close the books: the summary, and the dataset if the run is complete."""
-        summary = self._summary("complete" if complete else "stopped")
         if not complete:
+            summary = self._summary("stopped")
             with suppress(RunStopped):  # why the run stopped matters more
                 self._sink.sync()
                 _written(self._directory.write_summary, summary)
             return summary, None
         self._sink.sync()
-        dataset = _written(self._sink.write_dataset)
+        _written(self._sink.settle)
+        summary = self._summary("complete")
+        self._sink.sync()
+        dataset = _written(self._sink.write_dataset, self._job.chosen)
         _written(self._directory.write_summary, summary)
         return summary, dataset
 
@@ -115,7 +121,8 @@ class Session:
         while True:
             view.show(
                 Snapshot(
-                    wanted=self._wanted,
+                    wanted=self._goal or self._wanted,
+                    counts_selected=self._goal is not None,
                     elapsed_s=time.monotonic() - self._started_s,
                     outcomes=self._sink.counts(),
                     calls=self._ledger.session,
@@ -124,24 +131,44 @@ class Session:
             )
             await asyncio.sleep(view.interval_s)
 
+    def _selection(self, selected: int, asked: int) -> dict[str, int] | None:
+        """Where examples are counted: how many are wanted, and how much was begun beyond the units that make them."""
+        if self._goal is None or self._job.quota is None:
+            return None
+        needed = self._job.quota.instructions
+        return {
+            "wanted": self._goal,
+            "selected": selected,
+            "instructions": needed,
+            "beyond": asked - needed,
+        }
+
     def _summary(self, state: str) -> dict[str, Any]:
         made, outcomes = dict(self._job.counts()), self._sink.counts()
         fates = {name: outcomes.pop(name) for name in OUTCOMES}
         wanted = self._wanted or made["asked"]
         missing = made.pop("missing") + made.pop("lost")
         del made["asked"]
+        done = sum(fates.values())
+        if self._goal is not None:
+            fates |= {
+                "selected": min(self._goal, fates["selected"]),
+                "surplus": max(0, fates["selected"] - self._goal),
+            }
+            wanted = max(wanted, missing + done)  # decoded.jsonl may have been deleted
         return {
             "state": state,
             "codeclm": __version__,
             "versions": _versions(self._earlier),
             "settings_sha256": self._plan.hash(),
             "wanted": wanted,
+            "selection": self._selection(fates["selected"], wanted),
             "counts": {
                 **made,
                 "bad_lines": self._plan.bad_lines,
                 **fates,
                 "missing": missing,
-                "pending": wanted - missing - sum(fates.values()),
+                "pending": wanted - missing - done,
             },
             **outcomes,
             "calls": self._ledger.rows(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,20 @@ from codeclm.engine.stage import Failed
 from codeclm.errors import Declined
 from codeclm.lines import LinesFile
 from codeclm.number_set import IdSet
-from codeclm.records import Example, Rejection
-from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_row
+from codeclm.records import Dropped, Example, Rejection
+from codeclm.rows import Row, declined_row, dropped_row, example_row, failure_row, rejection_row
 from codeclm.rundir import DECODED, OUTCOMES
+from codeclm.settle import settle
 from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["Sink"]
 
 INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
 """Stages in which what fails is an instruction; before them it is a seed, a pair or a unit of work."""
+
+
+# What a kill left in two files, on its way from one to the other, is in the one that it was going to.
+_AS_READ = ("discarded", "selected", "failed")
 
 
 class Sink:
@@ -35,12 +40,14 @@ class Sink:
         self._files: dict[str, LinesFile] = {}
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self._ids = IdSet()
+        self._selected = IdSet()
         self._doubled = 0
         try:
             # Synced before the rows of its instructions.
             decoded = self._files[DECODED] = LinesFile(directory / f"{DECODED}.jsonl", disk)
             for name in OUTCOMES:
                 self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
+            for name in _AS_READ:
                 for row in self._files[name].recover():
                     self._doubled += not self._count(name, row)
             self.units = UnitBook(decoded.recover(), decoded.append, self.__contains__)
@@ -51,6 +58,10 @@ class Sink:
     def __contains__(self, identity: str) -> bool:
         """Whether the seed, unit or instruction of this id has its outcome on record."""
         return identity in self._ids
+
+    def is_selected(self, identity: str) -> bool:
+        """Whether it is on record as selected."""
+        return identity in self._selected
 
     @property
     def quarantined(self) -> int:
@@ -78,15 +89,29 @@ class Sink:
         for file in self._files.values():
             file.sync()
 
-    def write_dataset(self) -> Path:
-        """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all."""
+    def settle(self) -> None:
+        """Discard what turned out to be a near-duplicate after it had another outcome. Raises UsageError."""
+        if not len(self.units.repeats):
+            return
+        settle(self._files, self.units.repeats)
+        self.tally.clear()
+        self._ids, self._selected = IdSet(), IdSet()
+        for name in _AS_READ:
+            for row in self._files[name].rows():
+                self._count(name, row)
+
+    def write_dataset(self, chosen: Container[str] | None = None) -> Path:
+        """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all.
+
+        Only those that are ``chosen``, unless all are.
+        """
         with self._files["selected"].path.open("rb") as file:
             places = sorted(self._places())  # of equal ids the first on file comes first
 
             def lines() -> Iterator[bytes]:
                 latest = None
                 for identity, offset in places:
-                    if identity != latest:
+                    if identity != latest and (chosen is None or identity in chosen):
                         latest = identity
                         file.seek(offset)
                         yield file.readline()
@@ -111,6 +136,8 @@ class Sink:
         """Count ``row``; False where its id is on record."""
         is_new = self._ids.add(row["id"])
         if is_new:
+            if name == "selected":
+                self._selected.add(row["id"])
             kind = str(row.get("stage") or row.get("responder") or "")
             iteration = row.get("iteration")
             self.tally[name, kind, iteration if type(iteration) is int else 0] += 1
@@ -147,6 +174,8 @@ def _row(outcome: object) -> tuple[str, Row]:
             return "selected", example_row(outcome)
         case Rejection():
             return "discarded", rejection_row(outcome)
+        case Dropped():
+            return "discarded", dropped_row(outcome)
         case Failed(_, stage, Declined()) if stage in INSTRUCTION_STAGES:
             return "discarded", declined_row(outcome)
         case Failed():

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from codeclm.assembly import make_job, open_parties, preflight, tally_of
+from codeclm.assembly import evaluation_of, make_job, open_parties, preflight, tally_of
 from codeclm.engine.events import Observer
 from codeclm.engine.run import Run
-from codeclm.errors import UsageError
+from codeclm.errors import Enough, RunStopped, UsageError
 from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.chat import ChatModel
 from codeclm.llm.providers import Models
@@ -38,7 +38,8 @@ async def synthesize(
 
     Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own
     instead of ``settings.models``; they get the same cache. ``rewire`` may change the pipeline, for stages of your
-    own. ``observers`` are told the engine's and the models' events, a StepFailed for each item that failed.
+    own. ``observers`` are told the engine's and the models' events, a StepFailed for each item that failed. Where
+    ``settings.method.selected`` examples are wanted, they come at the end, sorted by id.
 
         async with synthesize(Path("seeds.jsonl"), settings) as examples:
             async for example in examples:
@@ -49,6 +50,7 @@ async def synthesize(
     """
     source = _source(seeds)
     tally = tally_of(source, settings)
+    evaluation = evaluation_of(settings)
 
     def tell(event: object) -> None:
         for observer in observers:
@@ -62,10 +64,17 @@ async def synthesize(
             opened = _cached(parties, store, tell, on_disk=settings.cache is not None)
         else:
             opened = await _opened(settings, store, tell, stack)
-        job = make_job(source, tally, settings, opened, load_templates(settings.prompts))
+        templates = load_templates(settings.prompts)
+        job = make_job(source, tally, settings, opened, templates, evaluation=evaluation)
         job = rewire(job)
-        run = await stack.enter_async_context(job.pipeline.open(job.source, observers))
-        async with aclosing(_examples(run)) as examples:
+
+        def stop(reason: RunStopped) -> None:
+            run.drain(reason)
+
+        watching = [*observers, *job.watch(stop)]
+        run = await stack.enter_async_context(job.pipeline.open(job.source, watching))
+        found = _examples(run) if job.quota is None else _chosen_examples(run, job)
+        async with aclosing(found) as examples:
             yield examples
 
 
@@ -79,6 +88,19 @@ async def _opened(
     opened = open_parties(models, store, settings.models)
     await preflight(models, settings)
     return opened
+
+
+async def _chosen_examples(run: Run, job: Job) -> AsyncGenerator[Example, None]:
+    """Only the end shows which examples are those that were wanted."""
+    found: dict[str, Example] = {}
+    with suppress(Enough):
+        async for outcome in run:
+            if isinstance(outcome, Example):
+                found[outcome.comparison.draft.id] = outcome
+    chosen = job.chosen
+    for identity in sorted(found):
+        if chosen is None or identity in chosen:
+            yield found[identity]
 
 
 async def _examples(run: Run) -> AsyncGenerator[Example, None]:

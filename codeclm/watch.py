@@ -17,7 +17,7 @@ from codeclm.errors import (
     RunStopped,
     ServerError,
 )
-from codeclm.records import Example, Rejection
+from codeclm.records import Dropped, Example, Rejection
 
 __all__ = ["FailureWatch"]
 
@@ -39,7 +39,7 @@ class FailureWatch:
         match event:
             case StepFinished():
                 for made in event.made:
-                    if isinstance(made, Example | Rejection):
+                    if isinstance(made, Example | Rejection | Dropped):
                         self._add(failed=False)
             case StepFailed() | StepPostponed():
                 if not isinstance(event.error, (*CAPACITY, Declined)):

@@ -17,13 +17,14 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Imports go down this list only; modules in one row of a package may import each other.
 LAYERS = [
-    {"collector", "errors", "number_set", "printable", "records", "version"},
+    {"collector", "errors", "number_map", "number_set", "printable", "records", "version"},
     {"engine", "llm", "simulator"},
     {"parsing"},
     {"stages"},
     {"methods"},
     {"yaml_file"},
     {"disk", "endpoints", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
+    {"evaluation", "settle"},
     {"watch"},
     {"stdin"},
     {"sources"},
@@ -49,6 +50,7 @@ THIRD_PARTY = {
     "orjson": {"llm", "simulator", "lines.py"},
     "pydantic": {"settings.py"},
     "pygal": {"bench/chart.py"},
+    "rensa": {"stages/sketch.py"},
     "rich": {"bench/table.py", "console.py", "live.py"},
     "typer": {"bench_cli.py", "cache_cli.py", "cli.py", "simulate.py"},
     "uvloop": {"console.py"},

@@ -41,7 +41,9 @@ class World:
 
     async def run(self, seeds: int = 2, **method: Any) -> list[object]:
         source = SeedList(tuple(f"Seed {n}" for n in range(seeds)))
-        settings = load_settings(None, {"method": {"augment_to": 0, **method}})
+        settings = load_settings(
+            None, {"method": {"augment_to": 0, "near_duplicates": 0, **method}}
+        )
         self.job = make_job(source, source.tally(), settings, self.parties, load_templates())
         async with self.job.pipeline.open(self.job.source) as outcomes:
             return [outcome async for outcome in outcomes]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codeclm.engine.stage import SecondTries
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.methods.work import Augmentation, Pair, Work, entry_of
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
@@ -58,7 +59,7 @@ def units_of(
             async for item in work.units():
                 if isinstance(item, Unit):
                     units.append(item)
-                else:
+                elif not isinstance(item, SecondTries):
                     waiting.append(item)
             done.set()
         check_counts(work)

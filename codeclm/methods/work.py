@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
 
+from codeclm.engine.stage import SecondTries
 from codeclm.methods.entry_book import EntryBook
+from codeclm.methods.quota import Quota
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
@@ -52,7 +63,7 @@ class Work:
 
     ``items`` are seeds to encode, or entries where metadata is given. ``done`` knows the ids that are on record as
     failed: those are not tried again. ``finished`` knows the units that nothing is left to do for, ``missing`` how
-    much of a failed one was not made.
+    much of a failed one was not made. With a ``quota`` rounds go on until it is met.
     """
 
     def __init__(
@@ -63,6 +74,7 @@ class Work:
         done: Callable[[str], bool] = lambda _: False,
         finished: Callable[[Unit], bool] = lambda _: False,
         missing: Callable[[Unit], int] = lambda unit: unit.keep,
+        quota: Quota | None = None,
     ) -> None:
         self._items = items
         self._wanted = wanted
@@ -70,6 +82,7 @@ class Work:
         self._done = done
         self._finished = finished
         self._missing = missing
+        self._quota = quota
         self._increments = wanted.increments()
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
@@ -82,8 +95,25 @@ class Work:
         self._postponed: deque[Seed | Pair] = deque()
         self._second_tries: set[int] = set()
 
-    async def units(self) -> AsyncIterator[Seed | Pair | Unit]:
+    async def units(self) -> AsyncIterator[Seed | Pair | Unit | SecondTries]:
         """What enters the pipeline, in order."""
+        async with aclosing(self._in_order()) as order:
+            if self._quota is None:
+                async for item in order:
+                    yield item
+                return
+            while (room := await self._quota.room()) != "enough":
+                if room == "try again":
+                    for again in self._second_try():
+                        yield again
+                    yield SecondTries()
+                    continue
+                next_item = await anext(order, None)
+                if next_item is None:
+                    return
+                yield next_item
+
+    async def _in_order(self) -> AsyncGenerator[Seed | Pair | Unit, None]:
         with self._book:
             async for item in _each(self._items):
                 self._read += 1
@@ -122,6 +152,8 @@ class Work:
             return False
         self._second_tries.add(number)
         self._postponed.append(item)
+        if self._quota is not None:
+            self._quota.put_off(_entry(item).id)
         self._settle()
         return True
 
@@ -154,6 +186,8 @@ class Work:
     def _lose(self, entry: Entry) -> None:
         """Others take its part of a total; what each entry was to have of its own is lost."""
         self._book.lose(entry.number)
+        if self._quota is not None:
+            self._quota.pass_over(entry.number)
         self._asked += self._wanted.per_entry
         self._lost += self._wanted.per_entry
 
@@ -166,6 +200,8 @@ class Work:
             yield from self._first_units(item)
         else:
             self._unknown += 1
+            if self._quota is not None:
+                self._quota.expect(entry.number, entry.id, self._wanted.each(self._all_entries))
             yield item
         yield from self._take_due()
 
@@ -179,15 +215,38 @@ class Work:
             self._due.extend(units[1:])
             return units[:1]
         self._book.add(entry)
+        if self._quota is not None:
+            return self._for_quota(entry, 0, entry.number)
         first = self._round_0()
         keep = first.keep(entry.number)
         self._taken += keep
         return self._not_done([Unit(entry, 0, first.count, keep)])
 
+    @property
+    def _all_entries(self) -> int:
+        """As many as there may be."""
+        return max(self._wanted.entries, self._augmentation.size if self._augmentation else 0)
+
     def _round_0(self) -> Round:
-        size = self._augmentation.size if self._augmentation else 0
-        entries = max(self._wanted.entries, size)
-        return Round(self._increments[0], entries, self._wanted.per_call)
+        return Round(self._increments[0], self._all_entries, self._wanted.per_call)
+
+    def _for_quota(self, entry: Entry, draw: int, place: int) -> list[Unit]:
+        """The unit of this place, if it is still to be worked on."""
+        assert self._quota is not None
+        each = self._wanted.each(self._all_entries)
+        unit = Unit(entry, draw, each, each)
+        if self._quota.is_met:
+            return []
+        if draw == 0 and (place + 1) * each > self._wanted.most:
+            self._quota.pass_over(place)
+            return []
+        self._taken += each
+        left = self._not_done([unit])
+        if left:
+            self._quota.enter(place, unit)
+        else:
+            self._quota.pass_over(place, unit)
+        return left
 
     def _not_done(self, units: Iterable[Unit]) -> list[Unit]:
         wanted = [unit for unit in units if unit.keep]
@@ -200,7 +259,10 @@ class Work:
     def _second_try(self) -> Iterator[Seed | Pair]:
         while self._postponed:
             self._unknown += 1
-            yield self._postponed.popleft()
+            item = self._postponed.popleft()
+            if self._quota is not None:
+                self._quota.take_up(_entry(item).id)
+            yield item
 
     def _take_due(self) -> Iterator[Unit]:
         while self._due:
@@ -217,6 +279,8 @@ class Work:
             yield Pair(entry) if self._augmentation.checked else entry
 
     def _further_rounds(self) -> Iterator[list[Unit]]:
+        if self._quota is not None:
+            yield from self._rounds_for_quota()
         draw = 0
         for index, increment in enumerate(self._increments):
             left = increment - (self._taken if index == 0 else 0)
@@ -230,6 +294,17 @@ class Work:
             if left > 0:  # no entry is left to make them
                 self._asked += left
                 self._lost += left
+
+    def _rounds_for_quota(self) -> Iterator[list[Unit]]:
+        draw, place = 0, self._read + self._mixed
+        each = self._wanted.each(self._all_entries)
+        while self._book.count:
+            draw += 1
+            for entry in self._book:
+                if self._taken + each > self._wanted.most:
+                    return
+                yield self._for_quota(entry, draw, place)
+                place += 1
 
     async def _known(self) -> None:
         if self._unknown:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from array import array
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from codeclm.number_set import NumberSet
 from codeclm.records import Unit, draft_id
+from codeclm.stages.repeats import RepeatBook
 
-__all__ = ["UnitBook", "UnitResult"]
+__all__ = ["UnitBook", "UnitResult", "bands_of"]
 
 DIGESTS = 1 << 64
 
@@ -28,7 +31,7 @@ class UnitBook:
 
     ``rows`` are the lines of earlier sessions; one that makes no sense only costs that its unit is decoded again.
     ``write`` takes a new line down, before any instruction of its unit goes on. ``done`` knows the ids of
-    instructions whose outcome is on record.
+    instructions whose outcome is on record. ``repeats`` is told the bands of the texts, where they have any.
     """
 
     def __init__(
@@ -37,11 +40,13 @@ class UnitBook:
         write: Callable[[dict[str, Any]], None] = lambda row: None,
         done: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self.repeats = RepeatBook()
         self._write = write
         self._texts = NumberSet()
         self._finished: dict[int, UnitResult] = {}
         self._begun: dict[str, tuple[int, ...]] = {}
         self._results: dict[UnitResult, UnitResult] = {}  # most are equal: they are held once
+        self._came: set[str] = set()  # of those that are begun: the ones that this session came to
         for row in rows:
             self._read(row, done)
 
@@ -56,25 +61,53 @@ class UnitBook:
     def take_finished(self, unit: Unit) -> UnitResult | None:
         """What ``unit`` came to, where all that it kept has its outcome on record; it is told once."""
         result = self._finished.pop(int(unit.id, 16), None)
+        if unit.id in self._begun:
+            self._came.add(unit.id)
         return result if result and result.keep == unit.keep else None
 
-    def add(self, unit: Unit, texts: Iterable[int], dropped: int) -> None:
-        """``unit`` kept ``texts``, in their order. Raises what ``write`` raises."""
+    def not_reached(self) -> UnitResult:
+        """The sum of the units on file that this session has not come to: what they were to give, kept and dropped."""
+        begun = [texts for identity, texts in self._begun.items() if identity not in self._came]
+        results = self._finished.values()
+        kept = sum(map(len, begun))
+        return UnitResult(
+            kept + sum(result.keep for result in results),
+            kept + sum(result.kept for result in results),
+            sum(result.dropped for result in results),
+        )
+
+    def add(
+        self,
+        unit: Unit,
+        texts: Iterable[int],
+        dropped: int,
+        number: int = 0,
+        bands: Sequence[Sequence[int]] = (),
+    ) -> None:
+        """``unit`` kept ``texts``, in their order; the first has this number. Raises what ``write`` raises."""
         kept = tuple(texts)
         if self._begun.pop(unit.id, None) != kept:
-            words = [f"{text:016x}" for text in kept]
-            self._write({"id": unit.id, "keep": unit.keep, "dropped": dropped, "texts": words})
+            row: dict[str, Any] = {"id": unit.id, "keep": unit.keep, "dropped": dropped}
+            row["texts"] = [f"{text:016x}" for text in kept]
+            if bands:
+                row |= {"number": number, "bands": [*map(_written, bands)]}
+            self._write(row)
         for text in kept:
             self._texts.add(text)
+        for index, own in enumerate(bands):
+            self.repeats.add(number + index, draft_id(unit.id, index), own)
 
     def _read(self, row: Mapping[str, Any], done: Callable[[str], bool]) -> None:
         try:
             identity, keep, dropped = row["id"], int(row["keep"]), int(row["dropped"])
             number, texts = int(identity, 16), tuple(int(text, 16) for text in row["texts"])
+            bands = bands_of(row)
         except (KeyError, TypeError, ValueError):
             return
         if not all(0 <= text < DIGESTS for text in texts):
             return
+        for index, (first, own) in enumerate(bands):
+            self.repeats.add(first + index, draft_id(identity, index), own)
         for text in texts:
             self._texts.add(text)
         if all(done(draft_id(identity, index)) for index in range(len(texts))):
@@ -84,3 +117,15 @@ class UnitBook:
         else:
             self._begun[identity] = texts
             self._finished.pop(number, None)
+
+
+def bands_of(row: Mapping[str, Any]) -> list[tuple[int, Sequence[int]]]:
+    """Of each text of a unit's line, in their order: the number of the first one, and its own bands."""
+    number = int(row.get("number", 0))
+    if not 0 <= number < DIGESTS - len(row.get("bands", ())):
+        raise ValueError("no number of an instruction")
+    return [(number, array("Q", b64decode(text))) for text in row.get("bands", ())]
+
+
+def _written(bands: Sequence[int]) -> str:
+    return b64encode(array("Q", bands).tobytes()).decode()

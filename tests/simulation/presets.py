@@ -15,7 +15,7 @@ from tests.simulation.models import KEY_ENV
 from tests.simulation.replies import CANARY
 from tests.simulation.weather import Weather
 
-__all__ = ["PRESETS", "Preset", "plan_of"]
+__all__ = ["LATER_PRESETS", "PRESETS", "Preset", "plan_of"]
 
 
 HONEST = Manner()
@@ -55,6 +55,22 @@ PRESETS = (
     ),
     Preset("third party", 3, {"total": 9, "iterations": 2, **NONE}, judge=True),
 )
+LATER_PRESETS = (
+    Preset("repeats", 4, {"total": 24, "near_duplicates": 0.5, "iterations": 2, **NONE}),
+    Preset("selected", 4, {"selected": 9, "iterations": 2, **NONE}),
+    Preset("selected of some", 5, {"selected": 14, "per_call": 2, "iterations": 1, **NONE}),
+    Preset(
+        "selected of many",
+        3,
+        {"selected": 8, "near_duplicates": 0.5, "augment_to": 6, "check_pairs": True},
+        Manner(unreadable=0.1, cut=0.05),
+    ),
+    Preset("too few", 3, {"selected": 12, "total": 15, "iterations": 1, **NONE}),
+    Preset(
+        "first come", 3, {"selected": 7, "contrastive_filtering": False, "improvements": 1, **NONE}
+    ),
+)
+"""What came to the program later: a share of the seeds of their own, so that the others stay the runs that they were."""
 
 
 @cache
@@ -62,7 +78,8 @@ def _plan(preset: Preset) -> Plan:
     spec = {"api_key_env": KEY_ENV}
     names = ("strong", "target", "judge") if preset.judge else ("strong", "target")
     models = {name: {"model": f"openai:sim-{name}@http://127.0.0.1:1/v1", **spec} for name in names}
-    settings = load_settings(None, {"models": models, "method": preset.method})
+    method = {"near_duplicates": 0, **preset.method}
+    settings = load_settings(None, {"models": models, "method": method})
     source = SeedList(tuple(f"seed {letter}" for letter in "abcdefgh"[: preset.seeds]))
     environ = {KEY_ENV: CANARY}
     return make_plan(Order(source, settings, Path("nowhere"), environ=environ))
