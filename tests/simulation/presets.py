@@ -70,7 +70,7 @@ LATER_PRESETS = (
         "first come", 3, {"selected": 7, "contrastive_filtering": False, "improvements": 1, **NONE}
     ),
 )
-"""What came to the program later: a share of the seeds of their own, so that the others stay the runs that they were."""
+"""What came to the program later has seeds of its own: the others stay the runs that they were."""
 
 
 @cache
