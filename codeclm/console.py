@@ -163,13 +163,15 @@ def complain(message: str) -> None:
 def _last_words(finished: Finished, advice: str) -> list[str]:
     summary = finished.summary
     counts = summary["counts"]
-    done = counts["selected"] + counts["discarded"] + counts["failed"]
+    surplus = counts.get("surplus", 0)
+    done = counts["selected"] + surplus + counts["discarded"] + counts["failed"]
     calls = sum(row["calls"] for row in summary["calls"])
     hits = sum(row["cache_hits"] for row in summary["calls"])
     state = f"stopped ({finished.reason})" if finished.reason else "complete"
     missing = f", {counts['missing']:,} missing" if counts["missing"] else ""
     lines = [
         f"{state}: {done:,} of {summary['wanted']:,} instructions: {counts['selected']:,} selected, "
+        f"{f'{surplus:,} surplus, ' if surplus else ''}"
         f"{counts['discarded']:,} discarded, {counts['failed']:,} failed, {counts['pending']:,} pending{missing}",
         f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
     ]
@@ -193,11 +195,12 @@ def _about_selection(summary: Mapping[str, Any], *, complete: bool) -> list[str]
     if not selection:
         return []
     selected, wanted = selection["selected"], selection["wanted"]
-    surplus = summary["counts"]["surplus"]
     if complete and selected < wanted:
         return [
             f"only {selected:,} of {wanted:,} wanted examples: no more instructions may be made for them; "
             "a larger --total goes on, and discarded.jsonl tells why so few are selected"
         ]
-    beyond = f"{selection['beyond']:,} instructions begun beyond those that make them, {surplus:,} examples of surplus"
+    if not complete:
+        return [f"{selected:,} of {wanted:,} wanted examples so far"]
+    beyond = f"{selection['beyond']:,} instructions were begun beyond those that make them"
     return [f"{selected:,} of {wanted:,} wanted examples; {beyond}"]

@@ -48,6 +48,9 @@ __all__ = ["codeclm"]
 
 T = TypeVar("T")
 
+UNITS_AHEAD = 8
+"""Of those in flight at once: so far a run for N examples goes ahead of a unit that takes its time."""
+
 # Work nearer to the output goes first at the endpoint: encoding must not starve judging.
 PRIORITY = {
     "judge": 0,
@@ -82,11 +85,11 @@ def codeclm(
     selected ones, ``book`` the units. ``evaluation`` are texts that must not be trained on.
     """
     book = UnitBook() if book is None else book
-    quota = _quota(options, is_selected, book.repeats)
+    tickets = units_in_flight or parties.max_in_flight
+    quota = _quota(options, is_selected, book.repeats, tickets)
     wanted = _wanted(options, entries)
     augment = partial(mix_and_match, run_seed=run_seed)
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
-    tickets = units_in_flight or parties.max_in_flight
     screen = _screen(options, book.repeats, evaluation)
     steps = _Steps(parties, options, templates, run_seed, tickets, screen)
     decode = steps.decode(done, book)
@@ -110,11 +113,12 @@ def _wanted(options: CodecLMOptions, entries: int) -> Wanted:
 
 
 def _quota(
-    options: CodecLMOptions, is_selected: Callable[[str], bool], repeats: RepeatBook
+    options: CodecLMOptions, is_selected: Callable[[str], bool], repeats: RepeatBook, tickets: int
 ) -> Quota | None:
     if options.selected is None:
         return None
-    quota = Quota(options.selected, is_selected, repeats.__contains__)
+    window = UNITS_AHEAD * tickets
+    quota = Quota(options.selected, is_selected, repeats.__contains__, window)
     repeats.on_late = quota.void
     return quota
 

@@ -56,6 +56,7 @@ class Quota:
     """Told by the source which unit has which place, and as an observer what came of it.
 
     ``is_selected`` knows the selected instructions of earlier sessions, ``is_repeat`` those that are near-duplicates.
+    At most ``window`` units are begun beyond the first that is not finished: so many may turn out to be in vain.
     """
 
     def __init__(
@@ -63,13 +64,17 @@ class Quota:
         wanted: int,
         is_selected: Callable[[str], bool] = lambda _: False,
         is_repeat: Callable[[str], bool] = lambda _: False,
+        window: int = 1_000,
     ) -> None:
         self.wanted = wanted
         self.is_met = False
         self.instructions = 0  # that the units of the places passed were asked for
         self._is_selected, self._is_repeat = is_selected, is_repeat
         self._stop: Callable[[RunStopped], None] = lambda reason: None
-        self._next = 0  # the first place whose unit is not finished
+        self._window = window
+        self._next = self._ahead = (
+            0  # the first place whose unit is not finished, and the first that is not admitted
+        )
         self._chosen = NumberSet()
         self._chosen_count = 0
         self._places: dict[int, _Place] = {}
@@ -95,11 +100,12 @@ class Quota:
     async def room(self) -> Room:
         """Wait until a further unit may be needed, or what was put off must be tried again, or there are enough."""
         while not self.is_met:
+            is_full = self._ahead - self._next >= self._window
             if not self._under_way:
-                return "room" if self._selected < self.wanted else "try again"
+                return "try again" if is_full or self._selected >= self.wanted else "room"
             # As many of those under way as so far will be selected: more would be paid for in vain.
             likely = (self._selected + 1) / (self._known + 1) * self._under_way
-            if self._selected + likely < self.wanted:
+            if self._selected + likely < self.wanted and not is_full:
                 return "room"
             self._changed.clear()
             await self._changed.wait()
@@ -108,6 +114,7 @@ class Quota:
     def expect(self, place: int, key: str, most: int) -> None:
         """A seed or pair is under way whose unit will have this place and give ``most`` instructions."""
         self._places[place] = _Place(most)
+        self._ahead = max(self._ahead, place + 1)
         self._where[key] = place
         self._under_way += most
 
@@ -116,12 +123,14 @@ class Quota:
         was = self._places.get(place)
         self._under_way += unit.keep - (was.under_way if was else 0)
         self._places[place] = _Place(unit.keep)
+        self._ahead = max(self._ahead, place + 1)
         self._asked[place] = unit.keep
         self._where[unit.id] = place
 
     def pass_over(self, place: int, unit: Unit | None = None) -> None:
         """Nothing is left to do for this place: its unit is on record, or there is none."""
         was = self._places.setdefault(place, _Place())
+        self._ahead = max(self._ahead, place + 1)
         self._under_way -= was.under_way
         was.most = 0
         if unit is not None:

@@ -14,7 +14,7 @@ __all__ = ["RepeatBook"]
 class RepeatBook:
     """An instruction is a repeat where any one of a lower number, kept or not, has a band in common with it.
 
-    So the lowest holder of each band is all that need be known: 140 bytes an instruction with ten bands. ``on_late``
+    So the lowest holder of each band is all that need be known: some 170 bytes an instruction with ten bands. ``on_late``
     is told the id of one that was taken for a first one until one of a lower number came.
     """
 
