@@ -52,6 +52,12 @@ class IdSet:
     def __len__(self) -> int:
         return len(self._digests) + len(self._others)
 
+    def __iter__(self) -> Iterator[str]:
+        """The digests, sorted, and then the others."""
+        for number in self._digests:
+            yield f"{number:016x}"
+        yield from sorted(self._others)
+
     def __contains__(self, identity: str) -> bool:
         number = _number(identity)
         return identity in self._others if number is None else number in self._digests

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,7 +84,7 @@ def test_numbers_are_in_the_order_of_units(
     ]
     assert in_order == sorted(set(in_order))
     ordered = sorted(numbers)
-    assert all(after - before >= 50 for before, after in zip(ordered, ordered[1:], strict=False))
+    assert all(after - before >= 50 for before, after in pairwise(ordered))
     assert ordered[-1] + 50 < 1 << 64
 
 

@@ -1,4 +1,4 @@
-"""Sketches: near-equal texts meet in a band, real instructions do not, and a new version of the library changes nothing."""
+"""Sketches: near-equal texts meet in a band, real instructions do not, and no upgrade changes that."""
 
 from __future__ import annotations
 

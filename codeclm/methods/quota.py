@@ -15,7 +15,7 @@ from typing import Literal
 
 from codeclm.engine.events import StepFailed, StepFinished, StepPostponed, StepStarted
 from codeclm.errors import Enough, RunStopped
-from codeclm.number_set import NumberSet
+from codeclm.number_set import IdSet
 from codeclm.records import Again, Comparison, Draft, Example, Unit, Verdict, draft_id, draft_of
 
 __all__ = ["Chosen", "Quota"]
@@ -43,13 +43,12 @@ class _Place:
 class Chosen:
     """The examples that a run ends with. ``instructions`` are those of the units that make them."""
 
-    ids: NumberSet
-    last: int
+    ids: IdSet
+    last: str
     instructions: int
 
     def __contains__(self, identity: object) -> bool:
-        number = int(str(identity), 16)
-        return number <= self.last and number in self.ids
+        return str(identity) <= self.last and str(identity) in self.ids
 
 
 class Quota:
@@ -75,7 +74,7 @@ class Quota:
         self._next = self._ahead = (
             0  # the first place whose unit is not finished, and the first that is not admitted
         )
-        self._chosen = NumberSet()
+        self._chosen = IdSet()
         self._chosen_count = 0
         self._places: dict[int, _Place] = {}
         self._asked: dict[int, int] = {}
@@ -161,9 +160,8 @@ class Quota:
 
     def chosen(self) -> Chosen:
         """The examples; of all units that were begun where they are too few."""
-        ids = self._chosen
-        last = next(islice(iter(ids), self.wanted - 1, None), (1 << 64) - 1)
-        return Chosen(ids, last, self.instructions)
+        cut = islice(self._chosen, self.wanted - 1, None)
+        return Chosen(self._chosen, next(cut, "~"), self.instructions)
 
     def __call__(self, event: object) -> None:
         match event:
@@ -245,7 +243,7 @@ class Quota:
             self._next += 1
             for identity in place.selected:
                 del self._where[identity]
-                self._chosen.add(int(identity, 16))
+                self._chosen.add(identity)
             self._chosen_count += len(place.selected)
             if self._chosen_count >= self.wanted:
                 self.is_met = True
