@@ -7,6 +7,7 @@ files are to be the same as if that one had come before.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from codeclm.lines import LinesFile, Row, line_of
@@ -43,10 +44,11 @@ def _firsts(decoded: LinesFile, repeats: RepeatBook) -> dict[str, str]:
     """Of each repeat, the instruction of the lowest number that it is near to."""
     firsts = dict.fromkeys(repeats, "")
     for row in decoded.rows():
-        for index, (_, bands) in enumerate(bands_of(row)):
-            identity = draft_id(row["id"], index)
-            if identity in firsts:
-                firsts[identity] = repeats.first(bands)
+        with suppress(TypeError, ValueError):  # no line of a unit: another one of it is on file
+            for index, (_, bands) in enumerate(bands_of(row)):
+                identity = draft_id(row["id"], index)
+                if identity in firsts:
+                    firsts[identity] = repeats.first(bands)
     return firsts
 
 

@@ -44,7 +44,8 @@ def test_whatever_comes_first_the_rule_holds(bands: Instructions, seed: int, aga
     chance = random.Random(seed)
     order = chance.sample(range(len(bands)), len(bands))
     order += chance.choices(order, k=again) if order else []
-    book, late, at_once = RepeatBook(), [], set()
+    book, at_once = RepeatBook(), set()
+    late: list[str] = []
     book.on_late = late.append
     for number in order:
         if book.add(number, identity(number), bands[number]):

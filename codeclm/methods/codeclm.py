@@ -10,10 +10,9 @@ from typing import Any, TypeVar
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Stage
 from codeclm.errors import ItemError, TransientError
+from codeclm.methods.demand import quota_of, screen_of, wanted_of, with_the_rest
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.quota import Quota
-from codeclm.methods.rounds import Wanted
 from codeclm.methods.work import Augmentation, Pair, Work, entry_of
 from codeclm.records import (
     Again,
@@ -37,19 +36,16 @@ from codeclm.stages.improve import ENTRIES_AT_HAND, Improve, parse_instruction
 from codeclm.stages.judge import Judge, parse_scores
 from codeclm.stages.overlap import EvaluationTexts
 from codeclm.stages.prompt import Question, Sampling, Template
-from codeclm.stages.repeats import RepeatBook
 from codeclm.stages.respond import Respond, Respondent
 from codeclm.stages.rubrics import parse_rubrics
 from codeclm.stages.schemas import SCHEMAS
 from codeclm.stages.screen import Screen
-from codeclm.stages.unit_book import UnitBook, UnitResult
+from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["codeclm"]
 
 T = TypeVar("T")
 
-UNITS_AHEAD = 8
-"""Of those in flight at once: so far a run for N examples goes ahead of a unit that takes its time."""
 
 # Work nearer to the output goes first at the endpoint: encoding must not starve judging.
 PRIORITY = {
@@ -86,11 +82,11 @@ def codeclm(
     """
     book = UnitBook() if book is None else book
     tickets = units_in_flight or parties.max_in_flight
-    quota = _quota(options, is_selected, book.repeats, tickets)
-    wanted = _wanted(options, entries)
+    quota = quota_of(options, is_selected, book.repeats, tickets)
+    wanted = wanted_of(options, entries)
     augment = partial(mix_and_match, run_seed=run_seed)
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
-    screen = _screen(options, book.repeats, evaluation)
+    screen = screen_of(options, book.repeats, evaluation)
     steps = _Steps(parties, options, templates, run_seed, tickets, screen)
     decode = steps.decode(done, book)
     work = Work(items, wanted, augmentation, done, decode.finished, decode.lost, quota)
@@ -100,49 +96,9 @@ def codeclm(
 
     def counts() -> Mapping[str, int]:
         made = {**work.counts(), **decode.counts()}
-        return made if quota is None else _with_the_rest(made, book.not_reached())
+        return made if quota is None else with_the_rest(made, book.not_reached())
 
     return Job(pipeline, work.units(), counts, quota)
-
-
-def _wanted(options: CodecLMOptions, entries: int) -> Wanted:
-    if options.selected is None:
-        return Wanted(options.goals, entries, options.per_entry or 0, options.per_call)
-    most = options.total or 0
-    return Wanted((), entries, per_call=options.per_call, selected=options.goals, most=most)
-
-
-def _quota(
-    options: CodecLMOptions, is_selected: Callable[[str], bool], repeats: RepeatBook, tickets: int
-) -> Quota | None:
-    if options.selected is None:
-        return None
-    window = UNITS_AHEAD * tickets
-    quota = Quota(options.selected, is_selected, repeats.__contains__, window)
-    repeats.on_late = quota.void
-    return quota
-
-
-def _screen(
-    options: CodecLMOptions, repeats: RepeatBook, evaluation: Sequence[EvaluationTexts]
-) -> Screen:
-    sketch = None
-    if options.near_duplicates:
-        from codeclm.stages.sketch import Sketcher  # noqa: PLC0415 - a library that is not always needed
-
-        sketch = Sketcher(options.near_duplicates)
-    return Screen(repeats, sketch, evaluation, entry_major=options.per_entry is not None)
-
-
-def _with_the_rest(made: Mapping[str, int], rest: UnitResult) -> Mapping[str, int]:
-    """Units of earlier sessions that are more than was wanted are on record, and no part of this session's work."""
-    more = {
-        "asked": rest.keep,
-        "instructions": rest.kept,
-        "duplicates_dropped": rest.dropped,
-        "missing": rest.keep - rest.kept,
-    }
-    return {name: number + more.get(name, 0) for name, number in made.items()}
 
 
 def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:

@@ -81,8 +81,10 @@ class Quota:
         self._where: dict[
             str, int
         ] = {}  # the place of each seed, unit and instruction that is not passed
-        self._idle: dict[str, int] = {}  # what waits for its second try, and how many it may give
-        self._selected = self._known = self._under_way = 0
+        self._idle: dict[
+            str, tuple[int, int]
+        ] = {}  # what waits for its second try: units' share, and instructions
+        self._selected = self._judged = self._known = self._under_way = self._open = 0
         self._changed = asyncio.Event()
 
     def attach(self, stop: Callable[[RunStopped], None]) -> None:
@@ -102,13 +104,20 @@ class Quota:
             is_full = self._ahead - self._next >= self._window
             if not self._under_way:
                 return "try again" if is_full or self._selected >= self.wanted else "room"
-            # As many of those under way as so far will be selected: more would be paid for in vain.
-            likely = (self._selected + 1) / (self._known + 1) * self._under_way
-            if self._selected + likely < self.wanted and not is_full:
+            if self._selected + self._likely() < self.wanted and not is_full:
                 return "room"
             self._changed.clear()
             await self._changed.wait()
         return "enough"
+
+    def _likely(self) -> float:
+        """How many of those under way will be selected, if it goes on as so far: more would be paid for in vain.
+
+        Of instructions more will than of units, some of whose instructions are dropped as soon as they are made.
+        """
+        of_made = (self._selected + 1) / (self._judged + 1)
+        of_all = (self._selected + 1) / (self._known + 1)
+        return of_made * self._open + of_all * (self._under_way - self._open)
 
     def expect(self, place: int, key: str, most: int) -> None:
         """A seed or pair is under way whose unit will have this place and give ``most`` instructions."""
@@ -141,14 +150,20 @@ class Quota:
         """A seed or pair is to be tried once more."""
         place = self._places.get(self._where.get(key, -1))
         if place is not None and key not in self._idle:
-            most = 1 if key in place.open else place.most
-            self._idle[key] = most
-            self._under_way -= most
+            self._idle[key] = place.most, int(key in place.open)
+            self._move(key, -1)
             self._changed.set()
 
     def take_up(self, key: str) -> None:
         """It is being tried once more."""
-        self._under_way += self._idle.pop(key, 0)
+        if key in self._idle:
+            self._move(key, 1)
+            del self._idle[key]
+
+    def _move(self, key: str, sign: int) -> None:
+        most, is_open = self._idle[key]
+        self._under_way += sign * (is_open or most)
+        self._open += sign * is_open
 
     def void(self, identity: str) -> None:
         """An instruction turned out to be a near-duplicate."""
@@ -199,6 +214,7 @@ class Quota:
                 place.open.add(draft.id)
                 self._where[draft.id] = number
                 self._under_way += 1
+                self._open += 1
         self._on_record(number, unit)
         self._advance()
 
@@ -209,6 +225,7 @@ class Quota:
             if identity not in place.open:
                 self._known += 1
                 if self._is_selected(identity):
+                    self._judged += 1
                     self._select(number, identity)
 
     def _end(self, identity: str, *, is_selected: bool) -> None:
@@ -220,7 +237,9 @@ class Quota:
         place.open.remove(identity)
         del self._where[identity]
         self._under_way -= 1
+        self._open -= 1
         self._known += 1
+        self._judged += 1
         if is_selected:
             self._select(number, identity)
         self._advance()

@@ -16,13 +16,12 @@ from collections.abc import (
     Callable,
     Iterable,
     Iterator,
-    Sequence,
 )
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TypeVar
 
 from codeclm.engine.stage import SecondTries
+from codeclm.methods.entries import Augmentation, Pair, entry_in, entry_of
 from codeclm.methods.entry_book import EntryBook
 from codeclm.methods.quota import Quota
 from codeclm.methods.rounds import Round, Wanted, draws
@@ -34,28 +33,6 @@ T = TypeVar("T")
 
 ITEMS_A_TURN = 1_000
 """Gone through before other tasks get a turn: at a resume there may be nothing to do for any of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An entry made by mix and match that is still to be checked."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """Extends the pool to ``size`` entries: ``make`` turns the metadata found and a number into so many more."""
-
-    size: int
-    make: Callable[[Sequence[Metadata], int], Iterable[Metadata]]
-    checked: bool = False
-
-
-def entry_of(seed: Seed, metadata: Metadata | None = None) -> Entry:
-    """The entry of a seed; its id does not depend on the metadata."""
-    identity = digest("entry", seed.number, seed.instruction)
-    return Entry(seed.number, identity, metadata or Metadata("", ()), seed.id)
 
 
 class Work:
@@ -84,6 +61,7 @@ class Work:
         self._missing = missing
         self._quota = quota
         self._increments = wanted.increments()
+        self._all_entries = max(wanted.entries, augmentation.size if augmentation else 0)
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
         self._book = EntryBook()
@@ -107,11 +85,10 @@ class Work:
                     for again in self._second_try():
                         yield again
                     yield SecondTries()
-                    continue
-                next_item = await anext(order, None)
-                if next_item is None:
+                elif (following := await anext(order, None)) is not None:
+                    yield following
+                else:
                     return
-                yield next_item
 
     async def _in_order(self) -> AsyncGenerator[Seed | Pair | Unit, None]:
         with self._book:
@@ -147,13 +124,13 @@ class Work:
 
         False where this was the second try.
         """
-        number = _entry(item).number
+        number = entry_in(item).number
         if number in self._second_tries:
             return False
         self._second_tries.add(number)
         self._postponed.append(item)
         if self._quota is not None:
-            self._quota.put_off(_entry(item).id)
+            self._quota.put_off(entry_in(item).id)
         self._settle()
         return True
 
@@ -192,7 +169,7 @@ class Work:
         self._lost += self._wanted.per_entry
 
     def _enter(self, item: Seed | Pair | Entry) -> Iterator[Seed | Pair | Unit]:
-        entry = _entry(item)
+        entry = entry_in(item)
         if self._done(entry.id):
             self._lose(entry)
             self._failed += 1
@@ -221,11 +198,6 @@ class Work:
         keep = first.keep(entry.number)
         self._taken += keep
         return self._not_done([Unit(entry, 0, first.count, keep)])
-
-    @property
-    def _all_entries(self) -> int:
-        """As many as there may be."""
-        return max(self._wanted.entries, self._augmentation.size if self._augmentation else 0)
 
     def _round_0(self) -> Round:
         return Round(self._increments[0], self._all_entries, self._wanted.per_call)
@@ -261,7 +233,7 @@ class Work:
             self._unknown += 1
             item = self._postponed.popleft()
             if self._quota is not None:
-                self._quota.take_up(_entry(item).id)
+                self._quota.take_up(entry_in(item).id)
             yield item
 
     def _take_due(self) -> Iterator[Unit]:
@@ -326,9 +298,3 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
             yield item
             if not number % ITEMS_A_TURN:
                 await asyncio.sleep(0)
-
-
-def _entry(item: Seed | Pair | Entry) -> Entry:
-    if isinstance(item, Seed):
-        return entry_of(item)
-    return item.entry if isinstance(item, Pair) else item

@@ -124,7 +124,7 @@ def bands_of(row: Mapping[str, Any]) -> list[tuple[int, Sequence[int]]]:
     number = int(row.get("number", 0))
     if not 0 <= number < DIGESTS - len(row.get("bands", ())):
         raise ValueError("no number of an instruction")
-    return [(number, array("Q", b64decode(text))) for text in row.get("bands", ())]
+    return [(number, array("Q", b64decode(text, validate=True))) for text in row.get("bands", ())]
 
 
 def _written(bands: Sequence[int]) -> str:
