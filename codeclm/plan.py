@@ -162,7 +162,8 @@ def make_plan(order: Order) -> Plan:
     evaluation = evaluation_of(order.settings)
     for spec in specs:
         check_spec(spec, order.environ)
-    warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
+    warnings = [line for spec in specs for line in warnings_for(spec, order.environ)]
+    warnings += _about_spread(order.settings.method, tally)
     return Plan(
         order.source,
         order.settings,
@@ -172,6 +173,15 @@ def make_plan(order: Order) -> Plan:
         evaluation,
         warnings=tuple(dict.fromkeys(warnings)),
     )
+
+
+def _about_spread(method: CodecLMOptions, tally: Tally | None) -> list[str]:
+    if method.selected is None or tally is None or method.selected >= tally.items:
+        return []
+    return [
+        f"{method.selected:,} examples of {tally.items:,} seeds or entries are made from the first of them, in "
+        "their order; shuffle the file if that order means something"
+    ]
 
 
 def _templates(settings: Settings) -> Mapping[str, Template]:

@@ -22,22 +22,28 @@ __all__ = ["settle"]
 _PAIR = ("response", "responder")
 
 
-def settle(files: Mapping[str, LinesFile], repeats: RepeatBook) -> None:
-    """Bring the rows of ``files`` in line with ``repeats``. Whenever it is broken off, doing it again mends all.
+def settle(
+    files: Mapping[str, LinesFile], repeats: RepeatBook, *, any_late: bool = True
+) -> list[tuple[str, Row]]:
+    """Bring the rows of ``files`` in line with ``repeats``; those that are discarded now, and where they were before.
 
-    Raises UsageError where a file cannot be written.
+    Without ``any_late`` all repeats are in discarded.jsonl, and only that is gone through. Whenever it is broken off,
+    doing it again mends all. Raises UsageError where a file cannot be written.
     """
-    if not len(repeats):
-        return
     firsts = _firsts(files[DECODED], repeats)
-    late = [
-        row for name in ("selected", "failed") for row in files[name].rows() if row["id"] in firsts
-    ]
+    late = {
+        row["id"]: (name, row)
+        for name in ("selected", "failed")
+        if any_late
+        for row in files[name].rows()
+        if row["id"] in firsts
+    }
+    left = {name for name, _ in late.values()}
     files["discarded"].rewrite(_discarded(files["discarded"], firsts, late))
-    if late:  # these are discarded by now
-        for name in ("selected", "failed"):
-            kept = (row for row in files[name].rows() if row["id"] not in firsts)
-            files[name].rewrite(map(line_of, kept))
+    for name in left:
+        kept = (row for row in files[name].rows() if row["id"] not in firsts)
+        files[name].rewrite(map(line_of, kept))
+    return [*late.values()]
 
 
 def _firsts(decoded: LinesFile, repeats: RepeatBook) -> dict[str, str]:
@@ -52,12 +58,14 @@ def _firsts(decoded: LinesFile, repeats: RepeatBook) -> dict[str, str]:
     return firsts
 
 
-def _discarded(discarded: LinesFile, firsts: Mapping[str, str], late: list[Row]) -> Iterator[bytes]:
-    moved = {row["id"]: row for row in late}
+def _discarded(
+    discarded: LinesFile, firsts: Mapping[str, str], late: dict[str, tuple[str, Row]]
+) -> Iterator[bytes]:
+    """All that is to be in it; what is in it already is late no more."""
     for row in discarded.rows():
-        moved.pop(row["id"], None)
+        late.pop(row["id"], None)
         yield line_of(_as_repeat(row, firsts[row["id"]]) if _is_repeat(row, firsts) else row)
-    for row in moved.values():
+    for _, row in late.values():
         yield line_of(_as_repeat(row, firsts[row["id"]]))
 
 

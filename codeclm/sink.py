@@ -41,7 +41,7 @@ class Sink:
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self._ids = IdSet()
         self._selected = IdSet()
-        self._doubled = 0
+        self._doubled = self._repeats = 0
         try:
             # Synced before the rows of its instructions.
             decoded = self._files[DECODED] = LinesFile(directory / f"{DECODED}.jsonl", disk)
@@ -61,7 +61,7 @@ class Sink:
 
     def is_selected(self, identity: str) -> bool:
         """Whether it is on record as selected."""
-        return identity in self._selected
+        return identity in self._selected and identity not in self.units.repeats
 
     @property
     def quarantined(self) -> int:
@@ -91,14 +91,12 @@ class Sink:
 
     def settle(self) -> None:
         """Discard what turned out to be a near-duplicate after it had another outcome. Raises UsageError."""
-        if not len(self.units.repeats):
-            return
-        settle(self._files, self.units.repeats)
-        self.tally.clear()
-        self._ids, self._selected = IdSet(), IdSet()
-        for name in _AS_READ:
-            for row in self._files[name].rows():
-                self._count(name, row)
+        repeats = self.units.repeats
+        any_late = self._repeats != len(repeats) or self._doubled > 0
+        if len(repeats):
+            for name, row in settle(self._files, repeats, any_late=any_late):
+                self._tally(name, row, -1)
+                self._tally("discarded", row, 1)
 
     def write_dataset(self, chosen: Container[str] | None = None) -> Path:
         """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all.
@@ -138,10 +136,17 @@ class Sink:
         if is_new:
             if name == "selected":
                 self._selected.add(row["id"])
-            kind = str(row.get("stage") or row.get("responder") or "")
-            iteration = row.get("iteration")
-            self.tally[name, kind, iteration if type(iteration) is int else 0] += 1
+            self._repeats += name == "discarded" and "repeats" in row
+            self._tally(name, row, 1)
         return is_new
+
+    def _tally(self, name: str, row: Row, number: int) -> None:
+        kind = str(row.get("stage") or row.get("responder") or "")
+        iteration = row.get("iteration")
+        key = name, kind, iteration if type(iteration) is int else 0
+        self.tally[key] += number
+        if not self.tally[key]:
+            del self.tally[key]
 
     def counts(self) -> dict[str, Any]:
         """Outcomes so far: instructions by fate, selections by iteration and winner, failures by stage."""

@@ -13,7 +13,7 @@ import pytest
 from codeclm.archive import RunArchive
 from codeclm.console import execute
 from codeclm.errors import UsageError
-from codeclm.progress import NoView, Snapshot
+from codeclm.progress import NoView, Rate, Snapshot, headline
 from codeclm.run import Order, Stopper, run
 from codeclm.seeds import MetadataFile
 from codeclm.settings import load_settings
@@ -141,16 +141,25 @@ async def test_a_view_is_shown_examples(tmp_path: Path) -> None:
     class Looking(NoView):
         interval_s = 0.01
         shown: list[Snapshot]
+        said: list[str]
 
         def show(self, snapshot: Snapshot) -> None:
             self.shown.append(snapshot)
 
+        def say(self, line: str) -> None:
+            self.said.append(line)
+
     view = Looking()
-    view.shown = []
+    view.shown, view.said = [], []
     async with SimulatorServer(World()) as server:
-        order = Order(seeds(8), settings_for(server.base_url, method=METHOD), tmp_path)
+        order = Order(seeds(20), settings_for(server.base_url, method=METHOD), tmp_path)
         await run(order, view, Stopper())
+    assert f"{view.shown[-1].outcomes['selected']} of 16 selected" in headline(
+        view.shown[-1], Rate(float)
+    )
     assert {snapshot.wanted for snapshot in view.shown} == {16}
+    [warning] = view.said
+    assert "16 examples of 20 seeds" in warning
     finished = [snapshot.finished for snapshot in view.shown]
     assert finished == sorted(finished)
     assert finished[-1] <= 16

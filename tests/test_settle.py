@@ -32,7 +32,7 @@ from tests.running import rows
 ENTRIES = [
     entry_of(Seed(n, f"seed-{n}", f"Sing {n}"), Metadata("music", ("rhyme",))) for n in range(3)
 ]
-BANDS = [[7], [7], [7, 8]]
+BANDS = [[7, 1], [7, 2], [3, 7]]
 
 
 def unit(entry: Entry) -> Unit:
@@ -91,6 +91,7 @@ def test_the_late_one_is_discarded_with_what_it_repeats(tmp_path: Path, fate: st
         assert "response" not in row
     counts = sink.counts()
     assert (counts["selected"], counts["discarded"], counts["failed"]) == (1, 2, 0)
+    assert counts["failed_by_stage"] == {}
     assert sink.is_selected(draft(0).id)
     assert not sink.is_selected(draft(1).id)
     sink.write(example(1))  # it has its outcome

@@ -49,6 +49,7 @@ class UnitBook:
         self._came: set[str] = set()  # of those that are begun: the ones that this session came to
         for row in rows:
             self._read(row, done)
+        self.repeats.catch_up()
 
     def __contains__(self, text: int) -> bool:
         """Whether a unit, of this session or an earlier one, kept the text of this digest."""
@@ -107,7 +108,8 @@ class UnitBook:
         if not all(0 <= text < DIGESTS for text in texts):
             return
         for index, (first, own) in enumerate(bands):
-            self.repeats.add(first + index, draft_id(identity, index), own)
+            if not self.repeats.load(first + index, draft_id(identity, index), own):
+                return
         for text in texts:
             self._texts.add(text)
         if all(done(draft_id(identity, index)) for index in range(len(texts))):
