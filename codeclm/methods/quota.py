@@ -16,12 +16,21 @@ from typing import Literal
 from codeclm.engine.events import StepFailed, StepFinished, StepPostponed, StepStarted
 from codeclm.errors import Enough, RunStopped
 from codeclm.number_set import IdSet
-from codeclm.records import Again, Comparison, Draft, Example, Unit, Verdict, draft_id, draft_of
+from codeclm.records import (
+    Again,
+    Comparison,
+    Draft,
+    Entry,
+    Example,
+    Unit,
+    Verdict,
+    draft_id,
+    draft_of,
+)
 
 __all__ = ["Chosen", "Quota"]
 
 Room = Literal["room", "try again", "enough"]
-
 
 _UNDER_WAY = (Draft, Again, Comparison, Verdict)
 
@@ -71,19 +80,15 @@ class Quota:
         self._is_selected, self._is_repeat = is_selected, is_repeat
         self._stop: Callable[[RunStopped], None] = lambda reason: None
         self._window = window
-        self._next = self._ahead = (
-            0  # the first place whose unit is not finished, and the first that is not admitted
-        )
+        self._next = 0  # the first place whose unit is not finished
+        self._ahead = 0  # the first place that is not admitted
         self._chosen = IdSet()
         self._chosen_count = 0
         self._places: dict[int, _Place] = {}
         self._asked: dict[int, int] = {}
-        self._where: dict[
-            str, int
-        ] = {}  # the place of each seed, unit and instruction that is not passed
-        self._idle: dict[
-            str, tuple[int, int]
-        ] = {}  # what waits for its second try: units' share, and instructions
+        self._where: dict[str, int] = {}  # of each seed, unit and instruction that is not passed
+        # What waits for its second try: how much of a unit, or whether an instruction.
+        self._idle: dict[str, tuple[int, int]] = {}
         self._selected = self._judged = self._known = self._under_way = self._open = 0
         self._changed = asyncio.Event()
 
@@ -133,10 +138,12 @@ class Quota:
         self._places[place] = _Place(unit.keep)
         self._ahead = max(self._ahead, place + 1)
         self._asked[place] = unit.keep
+        self._where.pop(unit.entry.id, None)
         self._where[unit.id] = place
 
-    def pass_over(self, place: int, unit: Unit | None = None) -> None:
-        """Nothing is left to do for this place: its unit is on record, or there is none."""
+    def pass_over(self, place: int, entry: Entry, unit: Unit | None = None) -> None:
+        """Nothing is left to do for this place: its unit is on record, or ``entry`` has none."""
+        self._where.pop(entry.id, None)
         was = self._places.setdefault(place, _Place())
         self._ahead = max(self._ahead, place + 1)
         self._under_way -= was.under_way

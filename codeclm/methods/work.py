@@ -164,7 +164,7 @@ class Work:
         """Others take its part of a total; what each entry was to have of its own is lost."""
         self._book.lose(entry.number)
         if self._quota is not None:
-            self._quota.pass_over(entry.number)
+            self._quota.pass_over(entry.number, entry)
         self._asked += self._wanted.per_entry
         self._lost += self._wanted.per_entry
 
@@ -210,14 +210,14 @@ class Work:
         if self._quota.is_met:
             return []
         if draw == 0 and (place + 1) * each > self._wanted.most:
-            self._quota.pass_over(place)
+            self._quota.pass_over(place, entry)
             return []
         self._taken += each
         left = self._not_done([unit])
         if left:
             self._quota.enter(place, unit)
         else:
-            self._quota.pass_over(place, unit)
+            self._quota.pass_over(place, entry, unit)
         return left
 
     def _not_done(self, units: Iterable[Unit]) -> list[Unit]:
