@@ -61,7 +61,8 @@ app.add_typer(cache_commands, name="cache")
 app.add_typer(evaluate_commands, name="evaluate")
 
 METHOD_FLAGS = (
-    *("total", "per_entry", "iterations", "theta", "augment_to", "language"),
+    *("total", "selected", "per_entry", "iterations", "theta", "augment_to", "language"),
+    *("near_duplicates", "decontaminate"),
     *("self_rubrics", "contrastive_filtering"),
 )
 """Options of a run that are settings of the method, under the same name."""
@@ -126,6 +127,12 @@ def run(
         ),
     ] = None,
     total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
+    selected: Annotated[
+        int | None,
+        _flag(
+            "Selected examples to make; --total is then the most instructions to make [20 each]."
+        ),
+    ] = None,
     per_entry: Annotated[
         int | None, _flag("Instructions for each metadata entry, instead of --total.")
     ] = None,
@@ -133,6 +140,16 @@ def run(
     theta: Annotated[float | None, _flag("Select pairs with a larger gap than this [3].")] = None,
     augment_to: Annotated[
         int | None, _flag("Metadata entries to reach by mix and match [200].")
+    ] = None,
+    near_duplicates: Annotated[
+        float | None,
+        _flag("Drop instructions as similar as this to one of a lower number; 0: none [0.8]."),
+    ] = None,
+    decontaminate: Annotated[
+        list[Path] | None,
+        _flag(
+            "Evaluation texts (in the forms of SEEDS) that no instruction may overlap; repeatable."
+        ),
     ] = None,
     language: Annotated[str | None, _flag("Of the data [each seed's own].")] = None,
     self_rubrics: Annotated[bool | None, _flag("Improve what is not selected [on].")] = None,

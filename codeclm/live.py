@@ -110,7 +110,7 @@ def _heading(recent: Recent) -> Text:
     left_s = recent.left_s()
     left = "" if left_s is None else f"   about {clock_time(left_s)} left"
     share = f"   {now.finished / now.wanted:.0%}" if now.wanted else ""
-    done = f"{now.finished:,}{of_wanted} {now.things}"
+    done = f"{now.finished:,}{of_wanted} {'selected' if now.counts_selected else now.things}"
     return _line(f"{clock_time(now.elapsed_s)}   ", (done, "bold"), share, left)
 
 

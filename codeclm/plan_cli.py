@@ -152,7 +152,8 @@ class _Asked:
             tuple(self.other_judge or ()),
             (*smaller(plan.models.target), *(self.other_target or ())),
         )
-        return forecast(plan, clusters, selected=self.selected, others=others)
+        selected = self.selected or plan.goal
+        return forecast(plan, clusters, selected=selected, others=others)
 
     def _print(self, forecast: Forecast) -> None:
         from codeclm.forecast.page import page  # noqa: PLC0415 - as above

@@ -1,6 +1,6 @@
 """What travels through the pipeline.
 
-    Seed -> Entry(metadata) -> Unit -> Draft -> Comparison -> Verdict -> Example | Again | Rejection
+    Seed -> Entry(metadata) -> Unit -> Draft | Dropped -> Comparison -> Verdict -> Example | Again | Rejection
 
 Every record is frozen and holds the one before it, so lineage needs no bookkeeping. Ids are digests of
 content and place in the lineage: stable between runs, independent of the order in which answers arrive.
@@ -28,6 +28,7 @@ __all__ = [
     "Verdict",
     "digest",
     "draft_id",
+    "draft_of",
     "unit_id",
 ]
 
@@ -123,6 +124,7 @@ class Comparison:
     strong: str
     target: str | None
     target_cut_off: bool = False
+    target_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +169,17 @@ class Rejection:
 
     verdict: Verdict
     reason: str
+
+
+def draft_of(record: object) -> Draft | None:
+    """The instruction that ``record`` is about; None where it is about none yet."""
+    match record:
+        case Draft():
+            return record
+        case Again() | Comparison() | Dropped():
+            return record.draft
+        case Verdict() | Example():
+            return record.comparison.draft
+        case Rejection():
+            return record.verdict.comparison.draft
+    return None

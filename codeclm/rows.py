@@ -18,6 +18,7 @@ from codeclm.records import (
     Seed,
     Unit,
     Verdict,
+    draft_of,
 )
 
 __all__ = ["Row", "declined_row", "dropped_row", "example_row", "failure_row", "rejection_row"]
@@ -92,7 +93,7 @@ def declined_row(failed: Failed) -> Row:
 
 
 def dropped_row(dropped: Dropped) -> Row:
-    """An instruction that nothing more was paid for."""
+    """An instruction that nothing more was paid for: a repeat, an overlap, or what its method has no use for."""
     draft = dropped.draft
     return {
         "id": draft.id,
@@ -170,12 +171,7 @@ def _failed_item(item: object) -> tuple[Entry, str, Draft | None]:
             return entry, entry.id, None
         case Unit():
             return item.entry, item.id, None
-        case Verdict():
-            draft = item.comparison.draft
-        case Draft():
-            draft = item
-        case Again() | Comparison():
-            draft = item.draft
-        case _:
-            raise TypeError(f"a {type(item).__name__} has no row")
+    draft = draft_of(item)
+    if draft is None:
+        raise TypeError(f"a {type(item).__name__} has no row")
     return draft.entry, draft.id, draft

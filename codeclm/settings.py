@@ -26,6 +26,7 @@ from codeclm.methods.table import DEFAULT, OPTIONS, closest, unused
 
 __all__ = [
     "MISSING_MODEL",
+    "OFF",
     "BudgetSettings",
     "ModelSettings",
     "ModelsSettings",
@@ -215,7 +216,17 @@ _FREE = frozenset(
 )
 
 
+OFF: dict[str, Any] = {"near_duplicates": 0.0, "refusals": "keep"}
+"""Of the method: checks that are on by default, and as what they are off."""
+
+_UNUSED = {f"method.{name}": value for name, value in OFF.items()} | {"method.selected": None}
+
+
 def _is_free(name: str, value: object) -> bool:
+    if name in _UNUSED:  # runs from before there was such a thing have no word of it
+        return bool(value == _UNUSED[name])
+    if name in ("method.decontaminate", "method.decontaminate_ngram"):
+        return True  # what is in the files decides, not where they are
     place = name.split(".")
     if place[0] != "models" or len(place) != 3:
         return False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from codeclm.assembly import (
     check_budget,
+    held_out_of,
     make_job,
     model_specs,
     open_parties,
@@ -18,7 +19,7 @@ from codeclm.assembly import (
 )
 from codeclm.engine.events import Observer, wants
 from codeclm.engine.run import Run
-from codeclm.errors import UsageError
+from codeclm.errors import Enough, RunStopped, UsageError
 from codeclm.llm.budget import Budget
 from codeclm.llm.cache import CachedModel, Store
 from codeclm.llm.chat import ChatModel
@@ -49,7 +50,8 @@ async def synthesize(
     Answers are kept in ``settings.cache``, or in memory where that is None. ``parties`` are models of your own
     instead of ``settings.models``; they get the same cache. ``rewire`` may change the pipeline, for stages of your
     own. ``observers`` are told the engine's and the models' events, a StepFailed for each item that failed. The
-    settings' ``budget`` is for this block alone: nothing is left on record of what was spent.
+    settings' ``budget`` is for this block alone: nothing is left on record of what was spent. Where
+    ``settings.method.selected`` examples are wanted, they come at the end, sorted by id.
 
         async with synthesize(Path("seeds.jsonl"), settings) as examples:
             async for example in examples:
@@ -61,6 +63,7 @@ async def synthesize(
     source = _source(seeds)
     _check_budget(settings, parties)
     tally = tally_of(source, settings)
+    held_out = held_out_of(settings)
 
     def tell(event: object) -> None:
         for observer in observers:
@@ -75,12 +78,17 @@ async def synthesize(
             opened = _cached(parties, store, tell, on_disk=settings.cache is not None)
         else:
             opened = await _opened(settings, store, tell, stack)
-        job = make_job(
-            source, tally, settings, opened, templates_for(settings.method, settings.prompts)
-        )
+        templates = templates_for(settings.method, settings.prompts)
+        job = make_job(source, tally, settings, opened, templates, held_out=held_out)
         job = rewire(job)
-        run = await stack.enter_async_context(job.pipeline.open(job.source, observers))
-        async with aclosing(_examples(run)) as examples:
+
+        def stop(reason: RunStopped) -> None:
+            run.drain(reason)
+
+        watching = [*observers, *job.watch(stop)]
+        run = await stack.enter_async_context(job.pipeline.open(job.source, watching))
+        found = _examples(run) if job.quota is None else _chosen_examples(run, job)
+        async with aclosing(found) as examples:
             yield examples
 
 
@@ -106,6 +114,19 @@ def _check_budget(settings: Settings, parties: Parties | None) -> None:
         raise UsageError("budget: it is for settings.models; what parties spend nobody knows here")
     if budget.max_hours is not None:
         raise UsageError("budget: max_hours is for codeclm run; leave the block when it is time")
+
+
+async def _chosen_examples(run: Run, job: Job) -> AsyncGenerator[Example, None]:
+    """Only the end shows which examples are those that were wanted."""
+    found: dict[str, Example] = {}
+    with suppress(Enough):
+        async for outcome in run:
+            if isinstance(outcome, Example):
+                found[outcome.comparison.draft.id] = outcome
+    chosen = job.chosen
+    for identity in sorted(found):
+        if chosen is None or identity in chosen:
+            yield found[identity]
 
 
 async def _examples(run: Run) -> AsyncGenerator[Example, None]:

@@ -26,7 +26,7 @@ LAYERS = [
     {"methods"},
     {"prices", "yaml_file"},
     {"disk", "endpoints", "lines", "progress", "rows", "rundir", "seeds", "settings", "ledger"},
-    {"receipts", "watch"},
+    {"held_out", "receipts", "settle", "watch"},
     {"stdin"},
     {"sources"},
     {"judgements", "new_directory", "ordered_rows", "pilot"},
@@ -61,6 +61,7 @@ THIRD_PARTY = {
     "pydantic": {"evaluation/settings.py", "settings.py", "settings_problems.py"},
     "pygal": {"page/drawing.py", "rethreshold/chart.py"},
     "rapidfuzz": {"methods/pool.py"},
+    "rensa": {"stages/sketch.py"},
     "rich": {"bench/table.py", "console.py", "evaluation/screen.py", "live.py", "report/tree.py"},
     "typer": {
         *(f"{name}.py" for name in COMMANDS),

@@ -74,7 +74,7 @@ def generation(
     return Generation(
         items,
         asking,
-        totals=options.totals,
+        totals=options.goals,
         per_call=options.per_call,
         per_round=options.per_round,
         from_seeds=options.seed_examples,

@@ -88,7 +88,7 @@ def tree_instruct(
     async def take(draft: Draft) -> Sequence[Example]:
         return [Example(comparison, "strong") for comparison in await respond(draft)]
 
-    work = SeedWork(items, Wanted(options.totals, entries, options.per_entry or 0), 1, done)
+    work = SeedWork(items, Wanted(options.goals, entries, options.per_entry or 0), 1, done)
     workers = parties.strong.max_in_flight
     stages: list[Stage[Any, Any]] = [
         Stage("complicate", complicate, Again, (Draft, Dropped), workers=workers),

@@ -46,7 +46,7 @@ class EvolutionOptions(BaselineOptions):
 
     def starts(self, entries: int, per_call: int) -> Wanted:
         """How many instructions are to be evolved, over so many entries."""
-        totals = tuple(total // self.rounds for total in self.totals)
+        totals = tuple(total // self.rounds for total in self.goals)
         return Wanted(totals, entries, (self.per_entry or 0) // self.rounds, per_call)
 
 
