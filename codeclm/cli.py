@@ -205,7 +205,7 @@ def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
     """What ``act`` returns for the order that the options ``given`` to a run, by their names, come to."""
     parties = ("strong", "target", "judge")
     models = {name: {"model": given[name]} for name in parties}
-    method = {name: given[name] for name in METHOD_FLAGS}
+    method = {name: given.get(name) for name in METHOD_FLAGS}  # a plan has a --selected of its own
     method["name"] = given["method_name"]
     budget = {name: given[name] for name in BUDGET_FLAGS}
     flags = {"models": models, "method": method, "budget": budget}

@@ -21,7 +21,7 @@ from codeclm.held_out import NOTHING, HeldOut
 from codeclm.llm.names import parse_model
 from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.table import templates_for
+from codeclm.methods.table import templates_for, unused
 from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
 from codeclm.settings import MISSING_MODEL, OFF, ModelsSettings, Settings, difference
@@ -171,7 +171,7 @@ def _as_before(method: CodecLMOptions, stored: Mapping[str, Any]) -> CodecLMOpti
     off = {
         name: value
         for name, value in OFF.items()
-        if name not in old and getattr(method, name) == getattr(default, name)
+        if name not in {*old, *unused(method)} and getattr(method, name) == getattr(default, name)
     }
     return replace(method, **off) if off else method
 

@@ -197,8 +197,8 @@ async def test_a_pilot_of_everything_foretells_everything(tmp_path: Path) -> Non
             exactly = pytest.approx(amount, rel=0.12 if place[0] == "rubrics" else 1e-9)
             assert said[place][name].value == exactly, (place, name)
     summary = json.loads((tmp_path / "run" / "summary.json").read_bytes())
-    assert made.goals["selected"].value == pytest.approx(summary["counts"]["selected"])
-    calls = made.goals["calls"]
+    assert made.totals["selected"].value == pytest.approx(summary["counts"]["selected"])
+    calls = made.totals["calls"]
     assert calls.low == calls.value == calls.high
     two = next(one for one in made.varied if one.name == "iterations: 2")
     really = sum(amounts["calls"] for amounts in actual(tmp_path / "two").values())
@@ -232,10 +232,10 @@ async def test_what_is_foretold_of_real_seeds_comes_about(
     for told in (made, before):
         for name in ("calls", "input", "output", "cost"):
             amount = sum(amounts[name] for amounts in paid.values())
-            assert told.goals[name].low <= amount <= told.goals[name].high, name
-        assert told.goals["selected"].low <= selected <= told.goals["selected"].high
+            assert told.totals[name].low <= amount <= told.totals[name].high, name
+        assert told.totals["selected"].low <= selected <= told.totals["selected"].high
     width = {
-        name: one.goals["calls"].high - one.goals["calls"].low
+        name: one.totals["calls"].high - one.totals["calls"].low
         for name, one in (("a", before), ("b", made))
     }
     assert width["b"] < width["a"] / 4
@@ -252,10 +252,10 @@ def plan_of(tmp_path: Path, **given: Any) -> Plan:
 def test_an_unknown_price_is_unknown(tmp_path: Path) -> None:
     """One model without a price makes its rows and every sum unknown, and it is named with how to give it."""
     known = forecast(plan_of(tmp_path))
-    assert known.goals["cost"].value > 0
+    assert known.totals["cost"].value > 0
     assert known.unpriced == []
     made = forecast(plan_of(tmp_path, models={"target": {"model": "vllm:mine"}}))
-    assert "cost" not in made.goals
+    assert "cost" not in made.totals
     assert {row.role for row in made.rows if row.cost is None} == {"target"}
     assert made.unpriced == ["vllm:mine"]
     told = "\n".join(page(made))
@@ -268,7 +268,7 @@ def test_an_unknown_price_is_unknown(tmp_path: Path) -> None:
             prices={"mine": {"input": 0, "output": 0}},
         )
     )
-    assert priced.goals["cost"].value == pytest.approx(
+    assert priced.totals["cost"].value == pytest.approx(
         sum(row.cost.value for row in priced.rows if row.cost)
     )
 
@@ -290,8 +290,8 @@ def test_so_many_selected_take_so_many_instructions(tmp_path: Path) -> None:
     """The number that is needed follows from the yield, and the forecast is for that number."""
     made = forecast(plan_of(tmp_path), selected=500)
     assert made.needed is not None
-    share = made.goals["selected"].value / made.goals["instructions"].value
-    assert made.goals["selected"].value == pytest.approx(500, abs=1)
+    share = made.totals["selected"].value / made.totals["instructions"].value
+    assert made.totals["selected"].value == pytest.approx(500, abs=1)
     assert made.needed.value == pytest.approx(500 / share, abs=1)
     assert made.needed.low < made.needed.value < made.needed.high
 
@@ -329,7 +329,7 @@ async def test_ablations_are_foretold_too(method: dict[str, Any], tmp_path: Path
         _, made = await piloted(tmp_path / "run", settings, seeds(6), Pilot(6))
         await run(Order(seeds(6), settings, tmp_path / "run"), NoView(), Stopper())
     paid = sum(amounts["calls"] for amounts in actual(tmp_path / "run").values())
-    assert made.goals["calls"].value == pytest.approx(paid, rel=0.02)
+    assert made.totals["calls"].value == pytest.approx(paid, rel=0.02)
 
 
 @pytest_anyio

@@ -33,6 +33,7 @@ __all__ = [
     "closest",
     "name_of",
     "templates_for",
+    "unused",
 ]
 
 DEFAULT = "codeclm"
