@@ -23,8 +23,9 @@ def _text(words: str, characters: int) -> str:
 
 RESPONSE = _text(f"Answer {MARK}:", 1_000)
 METADATA = f"Use case: explaining topic {MARK}\nSkills: clear explanation, worked examples, precise wording"
+# No two share more than their first words: what is much alike would be dropped as a repeat.
 INSTRUCTIONS = "\n".join(
-    f"{item}. " + _text(f"Explain topic {MARK} from its side number {item}.", 190) + "."
+    f"{item}. Explain topic " + " ".join(f"{item}{letter}{MARK}" for letter in "abcdefghi") + "."
     for item in range(1, ITEMS + 1)
 )
 RUBRICS = "\n".join(

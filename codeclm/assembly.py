@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from codeclm.errors import UsageError
+from codeclm.held_out import NOTHING, HeldOut, read_held_out
 from codeclm.llm.cache import Store
 from codeclm.llm.metered import LIMITS
 from codeclm.llm.names import parse_model
@@ -14,7 +15,7 @@ from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec, allowance
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.table import METHODS
+from codeclm.methods.table import FROM_SEEDS, METHODS, name_of
 from codeclm.pilot import Pilot, chosen, only_first_units
 from codeclm.prices import Price, Prices, how_to_give
 from codeclm.seeds import MetadataFile, Tally
@@ -27,6 +28,7 @@ from codeclm.stdin import SeedStream
 __all__ = [
     "augment_to",
     "check_budget",
+    "held_out_of",
     "make_job",
     "model_specs",
     "open_parties",
@@ -119,13 +121,15 @@ def make_job(
     done: Callable[[str], bool] = lambda _: False,
     book: UnitBook | None = None,
     pilot: Pilot | None = None,
+    is_selected: Callable[[str], bool] = lambda _: False,
+    held_out: HeldOut = NOTHING,
 ) -> Job:
     """The method over ``source``; ``tally`` is None where its length is not known (``per_entry``)."""
     entries, size = tally.items if tally else 0, augment_to(source, tally, settings)
     numbers = pilot.numbers(entries) if pilot else frozenset()
     if pilot:  # the entries that will be mixed count in the sizes of units, and are not made yet
         entries, size = max(entries, size), 0
-    job = METHODS["codeclm"](
+    job = METHODS[name_of(settings.method)](
         chosen(source, numbers) if pilot else source,
         parties,
         settings.method,
@@ -136,6 +140,8 @@ def make_job(
         units_in_flight=settings.units_in_flight,
         done=done,
         book=book,
+        is_selected=is_selected,
+        evaluation=held_out.files,
     )
     if pilot is None:
         return job
@@ -148,6 +154,9 @@ def tally_of(source: Source, settings: Settings) -> Tally | None:
 
     Raises UsageError for what cannot be read, and for a stream where a total is to be spread over all of it.
     """
+    name = name_of(settings.method)
+    if isinstance(source, MetadataFile) and name in FROM_SEEDS:
+        raise UsageError(f"{name} starts from seed instructions; metadata is not enough")
     if not isinstance(source, SeedStream):
         return source.tally()
     if settings.method.total is not None:
@@ -172,6 +181,11 @@ def prices_of(settings: Priced) -> Prices:
     )
 
 
+def held_out_of(settings: Settings) -> HeldOut:
+    """The texts that nothing may be trained on. Raises UsageError for what cannot be read."""
+    return read_held_out(settings.method.decontaminate, settings.method.decontaminate_ngram)
+
+
 def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
     """How many entries the pool is extended to; 0 where it has as many, or their number was the user's choice."""
     size = settings.method.augment_to
@@ -184,6 +198,8 @@ def augment_to(source: Source, tally: Tally | None, settings: Settings) -> int:
 def wanted_instructions(source: Source, tally: Tally | None, settings: Settings) -> int:
     """Instructions that there are to be; 0 where that is not known."""
     options = settings.method
+    if options.selected is not None:  # as many as it takes
+        return 0
     if options.total is not None or tally is None:
         return options.total or 0
     entries = max(tally.items, augment_to(source, tally, settings))

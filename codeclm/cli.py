@@ -63,7 +63,8 @@ app.add_typer(cache_commands, name="cache")
 app.add_typer(evaluate_commands, name="evaluate")
 
 METHOD_FLAGS = (
-    *("total", "per_entry", "iterations", "theta", "augment_to", "language"),
+    *("total", "selected", "per_entry", "iterations", "theta", "augment_to", "language"),
+    *("near_duplicates", "decontaminate"),
     *("self_rubrics", "contrastive_filtering"),
 )
 """Options of a run that are settings of the method, under the same name."""
@@ -119,7 +120,21 @@ def run(
     strong: Annotated[str | None, _flag("The model that writes the data.", metavar=MODEL)] = None,
     target: Annotated[str | None, _flag("The model the data is for.", metavar=MODEL)] = None,
     judge: Annotated[str | None, _flag("Rates responses [strong].", metavar=MODEL)] = None,
+    method_name: Annotated[
+        str | None,
+        _flag(
+            "codeclm, self-instruct, alpagasus, tree-instruct, wizardlm or wizardlm+ [codeclm].",
+            "--method",
+            metavar="NAME",
+        ),
+    ] = None,
     total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
+    selected: Annotated[
+        int | None,
+        _flag(
+            "Selected examples to make; --total is then the most instructions to make [20 each]."
+        ),
+    ] = None,
     per_entry: Annotated[
         int | None, _flag("Instructions for each metadata entry, instead of --total.")
     ] = None,
@@ -127,6 +142,16 @@ def run(
     theta: Annotated[float | None, _flag("Select pairs with a larger gap than this [3].")] = None,
     augment_to: Annotated[
         int | None, _flag("Metadata entries to reach by mix and match [200].")
+    ] = None,
+    near_duplicates: Annotated[
+        float | None,
+        _flag("Drop instructions as similar as this to one of a lower number; 0: none [0.8]."),
+    ] = None,
+    decontaminate: Annotated[
+        list[Path] | None,
+        _flag(
+            "Evaluation texts (in the forms of SEEDS) that no instruction may overlap; repeatable."
+        ),
     ] = None,
     language: Annotated[str | None, _flag("Of the data [each seed's own].")] = None,
     self_rubrics: Annotated[bool | None, _flag("Improve what is not selected [on].")] = None,
@@ -182,7 +207,8 @@ def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
     """What ``act`` returns for the order that the options ``given`` to a run, by their names, come to."""
     parties = ("strong", "target", "judge")
     models = {name: {"model": given[name]} for name in parties}
-    method = {name: given[name] for name in METHOD_FLAGS}
+    method = {name: given.get(name) for name in METHOD_FLAGS}  # a plan has a --selected of its own
+    method["name"] = given["method_name"]
     budget = {name: given[name] for name in BUDGET_FLAGS}
     flags = {"models": models, "method": method, "budget": budget}
     flags |= {name: given[name] for name in ("seed", "prompts", "cache")}

@@ -221,16 +221,19 @@ def complain(message: str) -> None:
 def _last_words(finished: Finished, advice: str) -> list[str]:
     summary = finished.summary
     counts = summary["counts"]
-    done = counts["selected"] + counts["discarded"] + counts["failed"]
+    surplus = counts.get("surplus", 0)
+    done = counts["selected"] + surplus + counts["discarded"] + counts["failed"]
     calls = sum(row["calls"] for row in summary["calls"])
     hits = sum(row["cache_hits"] for row in summary["calls"])
     state = f"stopped ({finished.reason})" if finished.reason else "complete"
     missing = f", {counts['missing']:,} missing" if counts["missing"] else ""
     lines = [
         f"{state}: {done:,} of {summary['wanted']:,} instructions: {counts['selected']:,} selected, "
+        f"{f'{surplus:,} surplus, ' if surplus else ''}"
         f"{counts['discarded']:,} discarded, {counts['failed']:,} failed, {counts['pending']:,} pending{missing}",
         f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
     ]
+    lines += _about_selection(summary, complete=not finished.reason)
     lines += _cost_words(summary)
     lines += [f"warning: {reason}" for reason in summary["cache_troubles"]]
     if failed := summary["failed_by_stage"]:
@@ -252,9 +255,9 @@ def _cost_words(summary: Mapping[str, Any]) -> list[str]:
         return []
     unpriced, uncounted = cost["unpriced"], cost["uncounted_calls"]
     if cost["paid"] is None:
-        others = f" and {len(unpriced) - 1} more" if len(unpriced) > 1 else ""
+        others = f" (and {len(unpriced) - 1} more)" if len(unpriced) > 1 else ""
         return [
-            f"cost: unknown, for the price of {unpriced[0]}{others} is; {how_to_give(unpriced[0])}"
+            f"cost: unknown, as no price is known of {unpriced[0]}{others}; {how_to_give(unpriced[0])}"
         ]
     each = cost["per_selected"]
     parts = [f"cost: {dollars(cost['paid'] * PICODOLLARS)}"]
@@ -266,3 +269,20 @@ def _cost_words(summary: Mapping[str, Any]) -> list[str]:
     if uncounted:
         parts.append(f"without {uncounted:,} answers whose tokens were not counted")
     return [", ".join(parts)]
+
+
+def _about_selection(summary: Mapping[str, Any], *, complete: bool) -> list[str]:
+    """Where examples are counted: what became of the number that was wanted."""
+    selection = summary.get("selection")
+    if not selection:
+        return []
+    selected, wanted = selection["selected"], selection["wanted"]
+    if complete and selected < wanted:
+        return [
+            f"only {selected:,} of {wanted:,} wanted examples: no more instructions may be made for them; "
+            "a larger --total goes on, and discarded.jsonl tells why so few are selected"
+        ]
+    if not complete:
+        return [f"{selected:,} of {wanted:,} wanted examples so far"]
+    beyond = f"{selection['beyond']:,} instructions were begun beyond those that make them"
+    return [f"{selected:,} of {wanted:,} wanted examples; {beyond}"]

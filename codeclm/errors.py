@@ -5,7 +5,8 @@ CodecLMError
 ├── RunStopped                   the run ended early on purpose and can be resumed (exit code 4)
 │   ├── EndpointRefused          key, model, URL or parameters refused: every call would fail (exit code 2)
 │   ├── QuotaExhausted           no money, or no quota for hours: nothing can be paid now (exit code 5)
-│   └── BudgetExhausted          the next call could cost more than the user allows (exit code 5)
+│   ├── BudgetExhausted          the next call could cost more than the user allows (exit code 5)
+│   └── Enough                   what was asked for is there: the run is complete (exit code 0 or 3)
 └── ItemError                    one item cannot be finished; it is recorded and the run goes on
     ├── ParseError               an answer that a careful human could not read either
     └── ModelError               the endpoint gave no usable answer
@@ -45,6 +46,7 @@ __all__ = [
     "Declined",
     "EmptyAnswer",
     "EndpointRefused",
+    "Enough",
     "Filtered",
     "ItemError",
     "KeyRefused",
@@ -117,6 +119,10 @@ class BudgetExhausted(RunStopped):
         flag = setting.replace("_", "-")
         super().__init__(f"{message}; raise --{flag} (or budget: {setting}) to go on")
         self.setting = setting
+
+
+class Enough(RunStopped):
+    """Raised when all that was asked for is there, so that nothing new need start."""
 
 
 class ItemError(CodecLMError):

@@ -70,6 +70,15 @@ class LinesFile:
     def _opened(self) -> BinaryIO:
         return self.path.open("rb", buffering=READ_BYTES)
 
+    def rewrite(self, lines: Iterator[bytes]) -> None:
+        """Replace all that is on file by ``lines``, or nothing of it. Raises UsageError."""
+        replace_file(self.path, lines, self._disk)
+        self.close()
+        try:
+            self._open()
+        except OSError as error:
+            raise UsageError(f"{self.path}: cannot be opened ({error.strerror or error})") from None
+
     def append(self, row: Row) -> None:
         """Write one row with one write. Raises RunStopped, with the file as it was, where that fails."""
         data = line_of(row)

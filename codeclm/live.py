@@ -21,7 +21,10 @@ __all__ = ["LiveLines", "LiveView", "choose_view", "picture"]
 
 FASTEST_S, SLOWEST_S = 0.4, 5.0
 COST_SHARE = 0.002
-"""Of the time of one core: what the picture may take. Where it takes longer to draw, it is drawn less often."""
+"""Of the time of one core: what the picture may take. Where it takes longer to draw, it is drawn less often; so it is
+where the run would use the core and gets a part of it only."""
+
+LEAST_SHARE = 0.1
 
 STAGE_COLUMNS = ("waiting", "working", "done", "failed", "items/s")
 ENDPOINT_COLUMNS = (
@@ -49,6 +52,7 @@ class LiveView(NoView):
         self._console, self._now, self._cpu_clock = console, now, cpu_clock
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._recent: Recent | None = None
+        self._ended_s: float | None = None  # the CPU time when the last picture was drawn
         self.interval_s = FASTEST_S
 
     def __enter__(self) -> LiveView:
@@ -68,10 +72,16 @@ class LiveView(NoView):
             self._recent = Recent(snapshot)
             self._draw(self._recent)  # the first time it loads what it needs: that says nothing
             return
-        began_s = self._cpu_clock()
+        before, began_s = self._recent.latest, self._cpu_clock()
         self._recent.add(snapshot)
         self._draw(self._recent)
-        fair_s = (self._cpu_clock() - began_s) / COST_SHARE
+        ended_s = self._cpu_clock()
+        fair_s = (ended_s - began_s) / COST_SHARE
+        wanted_s = snapshot.cpu_s - before.cpu_s
+        if self._ended_s is not None and wanted_s > 0:
+            got = (began_s - self._ended_s) / wanted_s
+            fair_s /= max(LEAST_SHARE, min(1.0, got))
+        self._ended_s = ended_s
         self.interval_s = min(SLOWEST_S, max(FASTEST_S, fair_s))
 
     def _draw(self, recent: Recent) -> None:
@@ -100,7 +110,7 @@ def _heading(recent: Recent) -> Text:
     left_s = recent.left_s()
     left = "" if left_s is None else f"   about {clock_time(left_s)} left"
     share = f"   {now.finished / now.wanted:.0%}" if now.wanted else ""
-    done = f"{now.finished:,}{of_wanted} {now.things}"
+    done = f"{now.finished:,}{of_wanted} {'selected' if now.counts_selected else now.things}"
     return _line(f"{clock_time(now.elapsed_s)}   ", (done, "bold"), share, left)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 
 __all__ = ["IdSet", "NumberSet"]
 
@@ -20,6 +21,11 @@ class NumberSet:
 
     def __len__(self) -> int:
         return sum(map(len, self._shelves))
+
+    def __iter__(self) -> Iterator[int]:
+        """All of them, sorted."""
+        for shelf in self._shelves:
+            yield from shelf
 
     def __contains__(self, number: int) -> bool:
         shelf = self._shelves[number >> (_BITS - _SHELF_BITS)]
@@ -45,6 +51,12 @@ class IdSet:
 
     def __len__(self) -> int:
         return len(self._digests) + len(self._others)
+
+    def __iter__(self) -> Iterator[str]:
+        """The digests, sorted, and then the others."""
+        for number in self._digests:
+            yield f"{number:016x}"
+        yield from sorted(self._others)
 
     def __contains__(self, identity: str) -> bool:
         number = _number(identity)

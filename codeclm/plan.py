@@ -9,16 +9,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import check_budget, model_specs, tally_of, wanted_instructions
+from codeclm.assembly import (
+    check_budget,
+    held_out_of,
+    model_specs,
+    tally_of,
+    wanted_instructions,
+)
 from codeclm.errors import UsageError
+from codeclm.held_out import NOTHING, HeldOut
 from codeclm.llm.names import parse_model
 from codeclm.llm.spec import check_spec, warnings_for
+from codeclm.methods.options import CodecLMOptions
+from codeclm.methods.table import templates_for, unused
 from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
-from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings, difference
+from codeclm.settings import MISSING_MODEL, OFF, ModelsSettings, Settings, difference
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
-from codeclm.stages.templates import load_templates
 from codeclm.version import __version__
 
 __all__ = ["Order", "Plan", "make_plan", "templates_of"]
@@ -48,6 +56,7 @@ class Plan:
     models: ModelsSettings
     templates: Mapping[str, Template]
     tally: Tally | None
+    held_out: HeldOut = NOTHING
     retries: int = 0
     warnings: tuple[str, ...] = ()
     rehearsal: bool = False
@@ -71,6 +80,11 @@ class Plan:
         return tuple(dict.fromkeys(names))
 
     @property
+    def goal(self) -> int | None:
+        """Examples that are to be selected; None where instructions are counted."""
+        return self.settings.method.selected
+
+    @property
     def bad_lines(self) -> int:
         """Lines of the source that were passed over."""
         return self.tally.bad_lines if self.tally else 0
@@ -79,7 +93,12 @@ class Plan:
         """All that the dataset depends on, flat."""
         texts = {f"prompt.{name}": _sha256(one.text) for name, one in self.templates.items()}
         content = self.tally.content if self.tally else None
-        return {**self.settings.decisive(), "input": content, **texts}
+        excluded = [*self.held_out.contents]
+        excluding: dict[str, Any] = {}
+        if excluded:
+            ngram = self.settings.method.decontaminate_ngram
+            excluding = {"method.decontaminate": excluded, "method.decontaminate_ngram": ngram}
+        return {**self.settings.decisive(), "input": content, **excluding, **texts}
 
     def hash(self) -> str:
         """A digest of all that the dataset depends on."""
@@ -109,8 +128,7 @@ class Plan:
         """
         plan = self._as_continuation_of(stored)
         old, new = stored["decisive"], plan.decisive()
-        extended = (new["method.total"] or 0) > (old.get("method.total") or 0) > 0
-        free = {"method.total", "method.extends"} if extended else set()
+        free = _may_be_raised(old, new)
         kept = {name: value for name, value in old.items() if name not in free}
         changed = difference(kept, {name: new[name] for name in new if name not in free})
         if changed:
@@ -126,14 +144,36 @@ class Plan:
 
     def _as_continuation_of(self, stored: Mapping[str, Any]) -> Plan:
         """This plan with the totals and retries that the stored run was given before."""
-        method, old = self.settings.method, stored["decisive"]
-        retries = int(stored.get("retries") or 0)
-        before = [*old.get("method.extends", ()), old.get("method.total")]
-        if method.total is None or method.extends or None in before or before[-1] > method.total:
-            return replace(self, retries=retries)
-        extends = tuple(total for total in before if total < method.total)
-        settings = self.settings.model_copy(update={"method": replace(method, extends=extends)})
-        return replace(self, settings=settings, retries=retries)
+        old = stored["decisive"]
+        method = _as_before(self.settings.method, stored)
+        name = "total" if method.selected is None else "selected"
+        before = [*old.get("method.extends", ()), old.get(f"method.{name}")]
+        if not (
+            method.goal is None or method.extends or None in before or before[-1] > method.goal
+        ):
+            extends = tuple(one for one in before if one < method.goal)
+            method = replace(method, extends=extends)
+        settings = self.settings.model_copy(update={"method": method})
+        return replace(self, settings=settings, retries=int(stored.get("retries") or 0))
+
+
+def _may_be_raised(old: Mapping[str, Any], new: Mapping[str, Any]) -> set[str]:
+    """The settings that may differ because more is wanted than before."""
+    names = [name for name in ("method.total", "method.selected") if name in new]
+    rises = [(new[name] or 0) - (old.get(name) or 0) for name in names]
+    before = all(old.get(name) for name in names)
+    return {*names, "method.extends"} if before and min(rises) >= 0 < max(rises) else set()
+
+
+def _as_before(method: CodecLMOptions, stored: Mapping[str, Any]) -> CodecLMOptions:
+    """A run that began before there was a check goes on without, unless one is asked for that is not the default."""
+    default, old = CodecLMOptions(), stored.get("settings", {}).get("method", {})
+    off = {
+        name: value
+        for name, value in OFF.items()
+        if name not in {*old, *unused(method)} and getattr(method, name) == getattr(default, name)
+    }
+    return replace(method, **off) if off else method
 
 
 def make_plan(order: Order, *, to_run: bool = True) -> Plan:
@@ -149,16 +189,19 @@ def make_plan(order: Order, *, to_run: bool = True) -> Plan:
         raise UsageError(MISSING_MODEL.format(party="strong"))
     specs = model_specs(models)
     templates, tally = templates_of(order.settings), tally_of(order.source, order.settings)
+    held_out = held_out_of(order.settings)
     for spec in specs if to_run else ():
         check_spec(spec, order.environ)
     check_budget(order.settings, specs)
-    warnings = (line for spec in specs for line in warnings_for(spec, order.environ))
+    warnings = [line for spec in specs for line in warnings_for(spec, order.environ)]
+    warnings += _about_spread(order.settings.method, tally)
     return Plan(
         order.source,
         order.settings,
         models,
         templates,
         tally,
+        held_out,
         warnings=tuple(dict.fromkeys(warnings)),
         rehearsal=order.rehearsal,
     )
@@ -174,9 +217,19 @@ def _check_kind(order: Order) -> None:
         )
 
 
+def _about_spread(method: CodecLMOptions, tally: Tally | None) -> list[str]:
+    if method.selected is None or tally is None or method.selected >= tally.items:
+        return []
+    return [
+        f"{method.selected:,} examples of {tally.items:,} seeds or entries are made from the first of them, in "
+        "their order; shuffle the file if that order means something"
+    ]
+
+
 def templates_of(settings: Settings) -> Mapping[str, Template]:
     """The prompts. Raises UsageError where one of the user's own would ignore what is set."""
-    templates, method = load_templates(settings.prompts), settings.method
+    method = settings.method
+    templates = templates_for(method, settings.prompts)
     given = {
         "language": method.language is not None,
         "use_cases": bool(method.use_cases),
@@ -195,7 +248,8 @@ def templates_of(settings: Settings) -> Mapping[str, Template]:
 def _readable(change: str) -> str:
     """A changed digest says nothing to a person; that there is a change does."""
     name = change.partition(":")[0]
-    return f"{name} is another one" if name == "input" or name.startswith("prompt.") else change
+    told_by_digest = name in ("input", "method.decontaminate") or name.startswith("prompt.")
+    return f"{name} is another one" if told_by_digest else change
 
 
 def _sha256(text: str) -> str:

@@ -14,6 +14,7 @@ import typer
 
 from codeclm.console import carry_out, print_line, run_loop, view_for
 from codeclm.errors import UsageError
+from codeclm.methods.table import DEFAULT, name_of
 from codeclm.pilot import Pilot
 from codeclm.plan import Order, make_plan
 from codeclm.progress import NoView
@@ -105,6 +106,9 @@ class _Asked:
             raise UsageError("a pilot is the beginning of a run: give its directory with -o")
 
         def act(order: Order) -> int:
+            name = name_of(order.settings.method)
+            if name != DEFAULT:
+                raise UsageError(f"method {name}: only runs of {DEFAULT} can be planned")
             if self.pilot:
                 code = self._run(order, Pilot(self.pilot), given)
                 if code is not None:
@@ -137,15 +141,19 @@ class _Asked:
             archive = RunArchive(self.output)
             plan.after(archive.settings)  # another run's pilot says nothing of this one
             clusters = observed(plan, archive)
-        elif self.output is not None and self.output.exists() and not self.pilot:
-            raise UsageError(f"{self.output}: no pilot was run there; give --pilot N, or no -o")
+        elif self.output is not None and self.output.exists():
+            raise UsageError(
+                f"{self.output}: no pilot was run there; give --pilot N and a directory "
+                "whose run is not over, or no -o"
+            )
         else:
             clusters = []
         others = Others(
             tuple(self.other_judge or ()),
             (*smaller(plan.models.target), *(self.other_target or ())),
         )
-        return forecast(plan, clusters, selected=self.selected, others=others)
+        selected = self.selected or plan.goal
+        return forecast(plan, clusters, selected=selected, others=others)
 
     def _print(self, forecast: Forecast) -> None:
         from codeclm.forecast.page import page  # noqa: PLC0415 - as above

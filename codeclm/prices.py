@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from codeclm.errors import UsageError
 from codeclm.llm.catalogue import PROVIDERS
@@ -113,7 +113,7 @@ def _listed(name: ModelName) -> Price | None:
 
 @cache
 def _table() -> Mapping[str, Mapping[str, Price]]:
-    stored = json.loads(files("codeclm").joinpath("prices.json").read_text("utf-8"))
+    stored = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
     return {
         provider: {
             model: Price(input_, output, cached, as_of)

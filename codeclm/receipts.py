@@ -17,7 +17,10 @@ __all__ = ["Receipt", "Receipts"]
 _OF_NO_ITEM = frozenset({"preflight", "rubrics"})
 """Rubrics are asked for by whichever instruction needs them first: they are nobody's in particular."""
 
-_STEPS = ("encode", "pairs", "decode", "improve", "respond", "judge")
+_STEPS = (
+    *("encode", "pairs", "decode", "generate"),
+    *("complicate", "breadth", "evolve", "same", "improve", "respond", "judge", "rate"),
+)
 """In the order in which an item goes through them."""
 
 

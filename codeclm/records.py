@@ -1,6 +1,6 @@
 """What travels through the pipeline.
 
-    Seed -> Entry(metadata) -> Unit -> Draft -> Comparison -> Verdict -> Example | Again | Rejection
+    Seed -> Entry(metadata) -> Unit -> Draft | Dropped -> Comparison -> Verdict -> Example | Again | Rejection
 
 Every record is frozen and holds the one before it, so lineage needs no bookkeeping. Ids are digests of
 content and place in the lineage: stable between runs, independent of the order in which answers arrive.
@@ -8,6 +8,7 @@ content and place in the lineage: stable between runs, independent of the order 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Literal
@@ -16,6 +17,7 @@ __all__ = [
     "Again",
     "Comparison",
     "Draft",
+    "Dropped",
     "Entry",
     "Example",
     "Metadata",
@@ -26,6 +28,7 @@ __all__ = [
     "Verdict",
     "digest",
     "draft_id",
+    "draft_of",
     "unit_id",
 ]
 
@@ -105,6 +108,15 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Dropped:
+    """An instruction that is not worth a further call, and why. ``details`` are further fields of its row."""
+
+    draft: Draft
+    reason: str
+    details: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """A draft with the responses of both models; ``target`` is None where none was asked for."""
 
@@ -112,6 +124,7 @@ class Comparison:
     strong: str
     target: str | None
     target_cut_off: bool = False
+    target_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +155,12 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A selected pair. ``verdict`` is None where nothing was filtered."""
+    """A selected pair. ``verdict`` is None where nothing was filtered; ``rating`` where nothing was rated by itself."""
 
     comparison: Comparison
     responder: Responder
     verdict: Verdict | None = None
+    rating: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +169,17 @@ class Rejection:
 
     verdict: Verdict
     reason: str
+
+
+def draft_of(record: object) -> Draft | None:
+    """The instruction that ``record`` is about; None where it is about none yet."""
+    match record:
+        case Draft():
+            return record
+        case Again() | Comparison() | Dropped():
+            return record.draft
+        case Verdict() | Example():
+            return record.comparison.draft
+        case Rejection():
+            return record.verdict.comparison.draft
+    return None

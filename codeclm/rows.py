@@ -11,15 +11,17 @@ from codeclm.records import (
     Again,
     Comparison,
     Draft,
+    Dropped,
     Entry,
     Example,
     Rejection,
     Seed,
     Unit,
     Verdict,
+    draft_of,
 )
 
-__all__ = ["Row", "declined_row", "example_row", "failure_row", "rejection_row"]
+__all__ = ["Row", "declined_row", "dropped_row", "example_row", "failure_row", "rejection_row"]
 
 Row = dict[str, Any]
 
@@ -33,6 +35,7 @@ def example_row(example: Example) -> Row:
         "instruction": comparison.draft.instruction,
         "response": response,
         "responder": example.responder,
+        **({} if example.rating is None else {"rating": example.rating}),
         **_lineage(comparison, example.verdict),
     }
 
@@ -86,6 +89,23 @@ def declined_row(failed: Failed) -> Row:
         "actions": draft.actions,
         "raw": failed.error.raw,
         "history": _history(_sent_round(failed.item)),
+    }
+
+
+def dropped_row(dropped: Dropped) -> Row:
+    """An instruction that nothing more was paid for: a repeat, an overlap, or what its method has no use for."""
+    draft = dropped.draft
+    return {
+        "id": draft.id,
+        "instruction": draft.instruction,
+        "reason": dropped.reason,
+        **dropped.details,
+        "use_case": draft.entry.metadata.use_case,
+        "skills": draft.entry.metadata.skills,
+        "iteration": draft.iteration,
+        "seed_id": draft.entry.seed_id,
+        "actions": draft.actions,
+        "history": _history(draft.previous),
     }
 
 
@@ -151,12 +171,7 @@ def _failed_item(item: object) -> tuple[Entry, str, Draft | None]:
             return entry, entry.id, None
         case Unit():
             return item.entry, item.id, None
-        case Verdict():
-            draft = item.comparison.draft
-        case Draft():
-            draft = item
-        case Again() | Comparison():
-            draft = item.draft
-        case _:
-            raise TypeError(f"a {type(item).__name__} has no row")
+    draft = draft_of(item)
+    if draft is None:
+        raise TypeError(f"a {type(item).__name__} has no row")
     return draft.entry, draft.id, draft

@@ -131,6 +131,8 @@ class _Run:
             sink.__contains__,
             sink.units,
             self._pilot,
+            sink.is_selected,
+            plan.held_out,
         )
 
     def _session(self, models: Models, sink: Sink, job: Job) -> Session:

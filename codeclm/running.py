@@ -72,7 +72,9 @@ async def work_on(
         running.drain(reason)
 
     watches = (_Watch(models, view), FailureWatch(stop, job.pipeline.outcomes))
-    async with job.pipeline.open(job.source, [*watches, session.rounds, *observers]) as running:
+    async with job.pipeline.open(
+        job.source, [*watches, session.rounds, *observers, *job.watch(stop)]
+    ) as running:
         stopper.attach(running.drain)
         return await session.consume(running, view)
 
@@ -123,7 +125,9 @@ async def ended(session: Session, reason: RunStopped | None) -> Finished:
 
 def exit_code(summary: Mapping[str, Any]) -> int:
     """That of a complete run."""
-    return 3 if summary.get("failed_by_stage") else 0
+    selection = summary.get("selection")
+    is_short = selection and selection["selected"] < selection["wanted"]
+    return 3 if summary.get("failed_by_stage") or is_short else 0
 
 
 def how_it_ended(

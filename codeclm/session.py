@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from codeclm.costs import cost_of
 from codeclm.engine.run import Run
-from codeclm.errors import RunStopped, UsageError
+from codeclm.errors import Enough, RunStopped, UsageError
 from codeclm.ledger import Ledger
 from codeclm.methods.job import Job
 from codeclm.off_loop import off_loop
@@ -31,10 +31,16 @@ T = TypeVar("T")
 
 
 class Task(Protocol):
-    """What is to be done, as ``Plan`` says it of a run. ``wanted`` is 0 where it is not known."""
+    """What is to be done, as ``Plan`` says it of a run.
+
+    ``wanted`` is 0 where it is not known; ``goal`` is how many are to be selected, None where that is not what ends it.
+    """
 
     @property
     def wanted(self) -> int: ...
+
+    @property
+    def goal(self) -> int | None: ...
 
     @property
     def bad_lines(self) -> int: ...
@@ -71,7 +77,9 @@ class Books(Protocol):
 
     def sync(self) -> None: ...
 
-    def write_dataset(self) -> Path: ...
+    def settle(self) -> None: ...
+
+    def write_dataset(self, chosen: Container[str] | None = None) -> Path: ...
 
     def counts(self) -> dict[str, Any]: ...
 
@@ -106,6 +114,7 @@ class Session:
         self._looking_cpu_s = 0.0
         self._started_s = time.monotonic()
         self._wanted = plan.wanted
+        self._goal = plan.goal
         earlier_lines = int(earlier.get("quarantined_lines") or 0)
         self._quarantined = earlier_lines + sink.quarantined
         self._saving = threading.Lock()
@@ -135,6 +144,8 @@ class Session:
                     running.drain(
                         reason
                     )  # the answers are in the cache: only the row is made again
+        except Enough:
+            return None
         except RunStopped as reason:
             return reason
         return None
@@ -146,10 +157,16 @@ class Session:
 
         A large one takes seconds to write: the loop turns meanwhile.
         """
+        if complete:
+            await off_loop(self._settle)
         summary = self._summary("complete" if complete else "stopped")
         if reason is not None:
             summary |= {"reason": str(reason), "exit_code": reason.exit_code}
         return summary, await off_loop(self._write_end, summary, complete=complete)
+
+    def _settle(self) -> None:
+        self._sink.sync()
+        _written(self._sink.settle)
 
     def _write_end(self, summary: Mapping[str, Any], *, complete: bool) -> Path | None:
         if not complete:
@@ -158,7 +175,7 @@ class Session:
                 _written(self._directory.write_summary, summary)
             return None
         self._sink.sync()
-        dataset = _written(self._sink.write_dataset)
+        dataset = _written(self._sink.write_dataset, self._job.chosen)
         _written(self._directory.write_summary, summary)
         return dataset
 
@@ -192,7 +209,8 @@ class Session:
 
     def _snapshot(self, running: Run) -> Snapshot:
         return Snapshot(
-            wanted=self._wanted,
+            wanted=self._goal or self._wanted,
+            counts_selected=self._goal is not None,
             elapsed_s=time.monotonic() - self._started_s,
             outcomes=self._sink.counts(),
             things=self._sink.things,
@@ -210,24 +228,44 @@ class Session:
     def _cost(self, selected: int) -> dict[str, Any]:
         return cost_of(self._ledger, self._sink.spent, selected, self._plan.model_names)
 
+    def _selection(self, selected: int, asked: int) -> dict[str, int] | None:
+        """Where examples are counted: how many are wanted, and how much was begun beyond the units that make them."""
+        if self._goal is None or self._job.quota is None:
+            return None
+        needed = self._job.quota.instructions
+        return {
+            "wanted": self._goal,
+            "selected": selected,
+            "instructions": needed,
+            "beyond": asked - needed,
+        }
+
     def _summary(self, state: str) -> dict[str, Any]:
         made, outcomes = dict(self._job.counts()), self._sink.counts()
         fates = {name: outcomes.pop(name) for name in self._sink.fates}
         wanted = self._wanted or made["asked"]
         missing = made.pop("missing") + made.pop("lost")
         del made["asked"]
+        done = sum(fates.values())
+        if self._goal is not None:
+            fates |= {
+                "selected": min(self._goal, fates["selected"]),
+                "surplus": max(0, fates["selected"] - self._goal),
+            }
+            wanted = max(wanted, missing + done)  # decoded.jsonl may have been deleted
         return {
             "state": state,
             "codeclm": __version__,
             "versions": _versions(self._earlier),
             "settings_sha256": self._plan.hash(),
             "wanted": wanted,
+            "selection": self._selection(fates.get("selected", 0), wanted),
             "counts": {
                 **made,
                 "bad_lines": self._plan.bad_lines,
                 **fates,
                 "missing": missing,
-                "pending": wanted - missing - sum(fates.values()),
+                "pending": wanted - missing - done,
             },
             **outcomes,
             "calls": self._ledger.rows(),

@@ -8,13 +8,25 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from codeclm.errors import UsageError
 from codeclm.methods.options import CodecLMOptions
+from codeclm.methods.table import DEFAULT, OPTIONS, closest, unused
 
 __all__ = [
     "MISSING_MODEL",
+    "OFF",
     "BudgetSettings",
     "ModelSettings",
     "ModelsSettings",
@@ -45,6 +57,18 @@ def _place(path: Path | None) -> Path | None:
     if path is not None and "\0" in str(path):
         raise ValueError("a path cannot hold a NUL character")
     return path
+
+
+def _method(value: Any, plain: ValidatorFunctionWrapHandler) -> Any:
+    """The settings of the method that ``name`` in them tells; without it they are CodecLM's."""
+    if not isinstance(value, Mapping) or "name" not in value:
+        return plain(value)
+    name = value["name"]
+    if name == DEFAULT:
+        return plain({key: one for key, one in value.items() if key != "name"})
+    if not isinstance(name, str) or name not in OPTIONS:
+        raise ValueError(f"no method has the name {name!r}; {closest(name)}")
+    return TypeAdapter(OPTIONS[name]).validate_python(value)
 
 
 class _Strict(BaseModel):
@@ -152,7 +176,9 @@ class Settings(_Strict):
     """
 
     models: ModelsSettings | None = None
-    method: CodecLMOptions = Field(default_factory=CodecLMOptions)
+    method: Annotated[SerializeAsAny[CodecLMOptions], WrapValidator(_method)] = Field(
+        default_factory=CodecLMOptions
+    )
     seed: int = 0
     prompts: Annotated[Path | None, AfterValidator(_place)] = None
     cache: Annotated[Path | None, AfterValidator(_place)] = None
@@ -162,8 +188,8 @@ class Settings(_Strict):
 
     def decisive(self) -> dict[str, Any]:
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
-        tree = self.model_dump(mode="json", exclude=_OF_NO_MATTER)
-        flat = _flat(tree)
+        tree = self.stored()
+        flat = _flat({name: value for name, value in tree.items() if name not in _OF_NO_MATTER})
         return {name: value for name, value in flat.items() if not _is_free(name, value)}
 
     def with_max_in_flight(self, calls: int) -> Settings:
@@ -175,11 +201,14 @@ class Settings(_Strict):
         return _validated(tree, "settings")
 
     def stored(self) -> dict[str, Any]:
-        """The whole of it as plain data, to be kept beside the dataset."""
-        return self.model_dump(mode="json")
+        """The whole of it as plain data, to be kept beside the dataset; but for what its method has no use for."""
+        tree = self.model_dump(mode="json")
+        for name in unused(self.method):
+            del tree["method"][name]
+        return tree
 
 
-_OF_NO_MATTER = {"prompts", "cache", "units_in_flight", "prices", "budget"}
+_OF_NO_MATTER = frozenset({"prompts", "cache", "units_in_flight", "prices", "budget"})
 
 # May change between two runs on one directory: the answers stay the same.
 _FREE = frozenset(
@@ -189,7 +218,17 @@ _FREE = frozenset(
 )
 
 
+OFF: dict[str, Any] = {"near_duplicates": 0.0, "refusals": "keep"}
+"""Of the method: checks that are on by default, and as what they are off."""
+
+_UNUSED = {f"method.{name}": value for name, value in OFF.items()} | {"method.selected": None}
+
+
 def _is_free(name: str, value: object) -> bool:
+    if name in _UNUSED:  # runs from before there was such a thing have no word of it
+        return bool(value == _UNUSED[name])
+    if name in ("method.decontaminate", "method.decontaminate_ngram"):
+        return True  # what is in the files decides, not where they are
     place = name.split(".")
     if place[0] != "models" or len(place) != 3:
         return False
@@ -291,7 +330,7 @@ def explained(problem: Mapping[str, Any]) -> str:
 
 def _known_names(path: list[str]) -> list[str]:
     if path[:1] == ["method"]:
-        return sorted(CodecLMOptions.__dataclass_fields__)
+        return sorted({name for kind in OPTIONS.values() for name in kind.__dataclass_fields__})
     owners: dict[str, Any] = {"prices": PriceSettings, "budget": BudgetSettings}
     owners["models"] = ModelSettings if len(path) > 1 else ModelsSettings
     return sorted(owners.get(path[0] if path else "", Settings).model_fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from codeclm.engine.stage import Failed
 from codeclm.errors import Declined
 from codeclm.lines import LinesFile
 from codeclm.number_set import IdSet
-from codeclm.records import Example, Rejection
-from codeclm.rows import Row, declined_row, example_row, failure_row, rejection_row
+from codeclm.records import Dropped, Example, Rejection
+from codeclm.rows import Row, declined_row, dropped_row, example_row, failure_row, rejection_row
 from codeclm.rundir import DECODED, OUTCOMES
+from codeclm.settle import settle
 from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["INSTRUCTION_STAGES", "Sink"]
@@ -22,8 +23,14 @@ __all__ = ["INSTRUCTION_STAGES", "Sink"]
 SORTED_BY = 2
 """Characters of an id, of 16 values each, that choose the part in which it is sorted."""
 
-INSTRUCTION_STAGES = frozenset({"improve", "respond", "judge", "filter"})
+INSTRUCTION_STAGES = frozenset(
+    {"improve", "respond", "judge", "filter", "rate", "complicate", "evolve", "breadth", "same"}
+)
 """Stages in which what fails is an instruction; before them it is a seed, a pair or a unit of work."""
+
+
+# What a kill left in two files, on its way from one to the other, is in the one that it was going to.
+_AS_READ = ("discarded", "selected", "failed")
 
 
 class Sink:
@@ -50,12 +57,14 @@ class Sink:
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self.spent: dict[tuple[str, str], list[int]] = {}
         self._ids = IdSet()
-        self._doubled = 0
+        self._selected = IdSet()
+        self._doubled = self._repeats = 0
         try:
             # Synced before the rows of its instructions.
             decoded = self._files[DECODED] = LinesFile(directory / f"{DECODED}.jsonl", disk)
             for name in OUTCOMES:
                 self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
+            for name in _AS_READ:
                 for row in self._files[name].recover():
                     self._doubled += not self._count(name, row)
             self.units = UnitBook(decoded.recover(), decoded.append, self.__contains__)
@@ -66,6 +75,10 @@ class Sink:
     def __contains__(self, identity: str) -> bool:
         """Whether the seed, unit or instruction of this id has its outcome on record."""
         return identity in self._ids
+
+    def is_selected(self, identity: str) -> bool:
+        """Whether it is on record as selected."""
+        return identity in self._selected and identity not in self.units.repeats
 
     @property
     def quarantined(self) -> int:
@@ -94,14 +107,26 @@ class Sink:
         for file in self._files.values():
             file.sync()
 
-    def write_dataset(self) -> Path:
-        """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all."""
+    def settle(self) -> None:
+        """Discard what turned out to be a near-duplicate after it had another outcome. Raises UsageError."""
+        repeats = self.units.repeats
+        any_late = self._repeats != len(repeats) or self._doubled > 0
+        if len(repeats):
+            for name, row in settle(self._files, repeats, any_late=any_late):
+                self._tally(name, row, -1)
+                self._tally("discarded", row, 1)
+
+    def write_dataset(self, chosen: Container[str] | None = None) -> Path:
+        """Write ``dataset.jsonl``: the selected rows, each id once, sorted by id; whole or not at all.
+
+        Only those that are ``chosen``, unless all are.
+        """
         with self._files["selected"].path.open("rb") as file:
 
             def lines() -> Iterator[bytes]:
                 latest = None
                 for identity, offset in self._sorted_places():
-                    if identity != latest:
+                    if identity != latest and (chosen is None or identity in chosen):
                         latest = identity
                         file.seek(offset)
                         yield file.readline()
@@ -134,19 +159,28 @@ class Sink:
         """Count ``row``; False where its id is on record."""
         is_new = self._ids.add(row["id"])
         if is_new:
-            kind = str(row.get("stage") or row.get("responder") or "")
-            iteration = row.get("iteration")
-            self.tally[name, kind, iteration if type(iteration) is int else 0] += 1
-            if name != "failed" or kind in INSTRUCTION_STAGES:
-                self._count_tokens(name, row)
+            if name == "selected":
+                self._selected.add(row["id"])
+            self._repeats += name == "discarded" and "repeats" in row
+            self._tally(name, row, 1)
         return is_new
 
-    def _count_tokens(self, name: str, row: Row) -> None:
+    def _tally(self, name: str, row: Row, number: int) -> None:
+        kind = str(row.get("stage") or row.get("responder") or "")
+        iteration = row.get("iteration")
+        key = name, kind, iteration if type(iteration) is int else 0
+        self.tally[key] += number
+        if not self.tally[key]:
+            del self.tally[key]
+        if name != "failed" or kind in INSTRUCTION_STAGES:
+            self._count_tokens(name, row, number)
+
+    def _count_tokens(self, name: str, row: Row, number: int) -> None:
         try:
-            self._add(name, row.get("calls", ()), 1)
+            self._add(name, row.get("calls", ()), number)
             if redraws := row.get("redraws"):
-                self._add(name, redraws, -1)
-                self._add("redrawn", redraws, 1)
+                self._add(name, redraws, -number)
+                self._add("redrawn", redraws, number)
         except (TypeError, ValueError):
             return  # a file is what somebody made of it: this is no reason not to go on
 
@@ -189,6 +223,8 @@ def _row(outcome: object) -> tuple[str, Row]:
             return "selected", example_row(outcome)
         case Rejection():
             return "discarded", rejection_row(outcome)
+        case Dropped():
+            return "discarded", dropped_row(outcome)
         case Failed(_, stage, Declined()) if stage in INSTRUCTION_STAGES:
             return "discarded", declined_row(outcome)
         case Failed():

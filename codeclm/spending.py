@@ -20,7 +20,7 @@ from codeclm.llm.purse import NOTHING, Caps, Spending
 from codeclm.rundir import SPENDING, read_json
 from codeclm.settings import BudgetSettings
 
-__all__ = ["RunBudget", "SpendingFile"]
+__all__ = ["RunBudget", "SpendingFile", "caps_of"]
 
 HOUR_S = 3600.0
 
@@ -103,7 +103,7 @@ class RunBudget:
         self.calls: Budget | None = None
         if settings.limits_calls:
             spent = (on_record or NOTHING).most(_spent(ledger))
-            self.calls = Budget(_caps(settings), spent, self._file.authorise)
+            self.calls = Budget(caps_of(settings), spent, self._file.authorise)
 
     def __enter__(self) -> RunBudget:
         return self
@@ -136,7 +136,8 @@ class RunBudget:
         return BudgetExhausted(f"the budget of {self._max_hours:g} hours is used up", "max_hours")
 
 
-def _caps(settings: BudgetSettings) -> Caps:
+def caps_of(settings: BudgetSettings) -> Caps:
+    """What calls may come to."""
     cost = settings.max_cost
     return Caps(
         None if cost is None else math.floor(cost * PICODOLLARS),

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from codeclm.engine.events import StepFailed, StepFinished, StepPostponed
+from codeclm.engine.stage import Failed
 from codeclm.errors import (
     ConnectionFailed,
     Declined,
@@ -51,10 +52,15 @@ class FailureWatch:
                 for made in event.made:
                     if isinstance(made, self._good):
                         self._add(failed=False)
+                    elif isinstance(made, Failed):  # a step that goes on all the same
+                        self._failed(made.stage, made.error)
             case StepFailed() | StepPostponed():
-                if not isinstance(event.error, (*CAPACITY, Declined)):
-                    self._add(failed=True)
-                    self._check(event.stage, event.error)
+                self._failed(event.stage, event.error)
+
+    def _failed(self, stage: str, error: ItemError) -> None:
+        if not isinstance(error, (*CAPACITY, Declined)):
+            self._add(failed=True)
+            self._check(stage, error)
 
     def _add(self, *, failed: bool) -> None:
         if len(self._latest) == WINDOW:

@@ -80,22 +80,47 @@ def check_books(directory: Path, *, some_in_vain: bool = False) -> dict[str, Any
     fates = {name: len(rows(directory / f"{name}.jsonl")) for name in ("selected", "discarded")}
     failed = rows(directory / "failed.jsonl")
     late = [row for row in failed if "instruction" in row]
-    assert counts["selected"] == fates["selected"] == sum(summary["selected_by_iteration"].values())
-    assert counts["selected"] == sum(summary["selected_by_responder"].values())
+    selection, surplus = summary["selection"], counts.get("surplus", 0)
+    assert fates["selected"] == sum(summary["selected_by_iteration"].values())
+    assert fates["selected"] == sum(summary["selected_by_responder"].values())
+    assert fates["selected"] == counts["selected"] + surplus
     assert counts["discarded"] == fates["discarded"]
     assert counts["failed"] == len(late)
     assert sum(summary["failed_by_stage"].values()) == len(failed)
-    fate = counts["selected"] + counts["discarded"] + counts["failed"]
+    fate = fates["selected"] + counts["discarded"] + counts["failed"]
     assert summary["wanted"] == fate + counts["missing"] + counts["pending"]
     assert counts["pending"] >= 0
-    if summary["state"] == "complete":
+    is_over = summary["state"] == "complete"
+    if selection:
+        check_selection(summary)
+    elif is_over:
         assert counts["pending"] == 0
         entered = counts["input"] + counts["augmented"]
         gone = counts["entries_failed"] + counts["pairs_dropped"]
         assert entered == counts["entries"] + gone
         assert counts["instructions"] == fate
+    if is_over:
         dataset = rows(directory / "dataset.jsonl")
         assert [row["id"] for row in dataset] == sorted(row["id"] for row in dataset)
         assert len(dataset) == counts["selected"]
     check_money(directory, summary, some_in_vain=some_in_vain)
     return summary
+
+
+def check_selection(summary: dict[str, Any]) -> None:
+    """Where examples are counted, a run ends with what is under way beyond them pending, or with too few."""
+    selection, counts = summary["selection"], summary["counts"]
+    surplus = counts["surplus"]
+    assert selection["selected"] == counts["selected"] <= selection["wanted"]
+    assert 0 <= selection["beyond"] <= summary["wanted"]
+    assert selection["instructions"] + selection["beyond"] == summary["wanted"]
+    if selection["selected"] < selection["wanted"]:
+        assert surplus == 0
+    made = counts["selected"] + surplus + counts["discarded"] + counts["failed"]
+    # Units beyond that were being decoded again give no number, though some of theirs may be on record.
+    assert made <= counts["instructions"] + selection["beyond"]
+    assert counts["instructions"] <= made + counts["pending"]
+    if summary["state"] == "complete":
+        is_short = selection["selected"] < selection["wanted"]
+        assert not (is_short and counts["pending"]), "it ended with work left, and too few"
+        assert surplus + counts["pending"] <= selection["beyond"] + made

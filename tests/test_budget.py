@@ -13,12 +13,15 @@ import pytest
 
 from codeclm.assembly import prices_of
 from codeclm.errors import BudgetExhausted, RunStopped, UsageError
+from codeclm.llm.scripted import ScriptedModel
+from codeclm.methods.job import Parties, Party
 from codeclm.run import Finished
 from codeclm.settings import load_settings
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
+from codeclm.synthesis import synthesize
 from tests.accounts import SIM_PRICES
 from tests.killing import run_until_killed, start, write_inputs
-from tests.running import check_books, complete, contents, settings_for
+from tests.running import check_books, complete, contents, seeds, settings_for
 
 pytestmark = pytest.mark.anyio
 
@@ -196,3 +199,22 @@ async def test_a_record_that_cannot_be_written_stops_the_run(tmp_path: Path) -> 
         with pytest.raises(RunStopped, match=r"spending\.json: cannot be written"):
             await limited(tmp_path / "run", server, max_calls=20)
         assert server.log.requests == 0
+
+
+async def test_a_program_of_ones_own_is_kept_within_its_budget() -> None:
+    """For as long as the block lasts; a budget that would not be kept is refused."""
+    async with SimulatorServer(World()) as server:
+        settings = settings_for(server.base_url, method=METHOD, budget={"max_calls": 30})
+        with pytest.raises(BudgetExhausted, match="30 calls"):
+            async with synthesize(seeds(4), settings) as examples:
+                async for _ in examples:
+                    pass
+        assert 20 < server.log.answered <= 30
+        party = Party(ScriptedModel(lambda request: "yes"))
+        with pytest.raises(UsageError, match=r"settings\.models"):
+            async with synthesize(seeds(4), settings, parties=Parties(party, party)):
+                pass
+        settings = settings_for(server.base_url, method=METHOD, budget={"max_hours": 1})
+        with pytest.raises(UsageError, match="max_hours"):
+            async with synthesize(seeds(4), settings):
+                pass

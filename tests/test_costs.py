@@ -116,7 +116,11 @@ def test_books_of_earlier_versions_go_on() -> None:
         ({}, ["cost: $0.", " for each selected example", " less by the provider's prompt cache"]),
         (
             {"prices": {}},
-            ["cost: unknown, for the price of openai:sim-strong@", "and 1 more", "prices: {"],
+            [
+                "cost: unknown, as no price is known of openai:sim-strong@",
+                "(and 1 more)",
+                "prices: {",
+            ],
         ),
     ],
 )

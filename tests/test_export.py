@@ -150,7 +150,7 @@ def test_only_and_min_gap_choose(finished: Path, tmp_path: Path) -> None:
     left_out = json.loads((tmp_path / "out" / "export.json").read_text())["left_out"]
     assert sum(left_out.values()) == len(all_rows) - len(wanted)
     assert any(line.startswith("left out: ") for line in said)
-    with pytest.raises(UsageError, match="nothing to export: nothing is left"):
+    with pytest.raises(UsageError, match=r"nothing to export: the gap is not above --min-gap: \d+"):
         export(finished, tmp_path / "none", min_gap=9.0)
     assert not (tmp_path / "none").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
@@ -229,6 +229,32 @@ def test_a_stopped_run_and_a_selection_are_exported_too(finished: Path, tmp_path
     export(selection, tmp_path / "at-1-out")
     exported = rows(tmp_path / "at-1-out" / "train.jsonl")
     assert len(exported) == len(rows(selection / "dataset.jsonl")) > summary["counts"]["selected"]
+
+
+def test_a_method_without_a_judge_has_examples_and_no_preferences(tmp_path: Path) -> None:
+    """What a baseline made is exported, its card names the method; comparisons and another theta it has none."""
+
+    async def make(directory: Path) -> None:
+        async with SimulatorServer(World()) as server:
+            method = {"name": "tree-instruct", "total": 8}
+            await complete(directory, settings_for(server.base_url, method=method), seeds(4))
+
+    asyncio.run(make(tmp_path / "run"))
+    export(tmp_path / "run", tmp_path / "out", "hf")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "Tree-Instruct (arXiv 2308.05696)" in card
+    assert "theta" not in card
+    with pytest.raises(UsageError, match="nothing is on record that this format is made of"):
+        export(tmp_path / "run", tmp_path / "dpo", "dpo")
+    with pytest.raises(UsageError, match="nothing was judged"):
+        rethreshold_run(
+            tmp_path / "run",
+            theta=1.0,
+            winners={"strong"},
+            output=None,
+            as_json=True,
+            tell=lambda _: None,
+        )
 
 
 def poisoned(finished: Path, directory: Path) -> Path:
@@ -325,7 +351,7 @@ def test_markdown_shows_and_does_not_obey() -> None:
         ({"wording": Wording(plain=True)}, "has no such form"),
         ({"form": "dpo", "wording": Wording("x", plain=True)}, "no place for --system"),
         ({"push": "not a repository"}, "no OWNER/NAME"),
-        ({"split": 0.000001}, "none is in test; give another --split"),
+        ({"split": 0.000001}, "is in test; give another --split"),
     ],
 )
 def test_what_cannot_be_is_refused(

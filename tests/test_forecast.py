@@ -47,7 +47,7 @@ def units_one_by_one(options: CodecLMOptions, entries: int) -> tuple[int, int, i
     """Units, what they ask for, what is taken: each entry of each round looked at by itself."""
     units = listed = taken = 0
     for increment in (
-        after - before for before, after in zip((0, *options.totals), options.totals, strict=False)
+        after - before for before, after in zip((0, *options.goals), options.goals, strict=False)
     ):
         left = increment
         while left > 0:

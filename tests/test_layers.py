@@ -37,7 +37,7 @@ LAYERS = [
         "settings",
         "ledger",
     },
-    {"receipts", "watch"},
+    {"held_out", "receipts", "settle", "watch"},
     {"stdin"},
     {"sources"},
     {"judgements", "new_directory", "ordered_rows", "pilot"},
@@ -77,6 +77,8 @@ THIRD_PARTY = {
         "settings_problems.py",
     },
     "pygal": {"page/drawing.py", "rethreshold/chart.py"},
+    "rapidfuzz": {"methods/pool.py"},
+    "rensa": {"stages/sketch.py"},
     "rich": {"bench/table.py", "console.py", "evaluation/screen.py", "live.py", "report/tree.py"},
     "typer": {
         *(f"{name}.py" for name in COMMANDS),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from typing import Any
 
 import pytest
 
 from codeclm.errors import QuotaExhausted, RateLimited, RunStopped, ServerError
 from codeclm.llm.chat import ChatRequest, Completion, Message, Usage
 from codeclm.llm.events import Paused
-from codeclm.llm.limits import Allowance, request_window
+from codeclm.llm.limits import Allowance, Limits, request_window
 from codeclm.llm.pace import WINDOW_S
 from codeclm.llm.regulated import RegulatedModel
 from codeclm.llm.regulator import Regulator
@@ -489,3 +490,29 @@ async def test_statistics_count_what_happened() -> None:
     seen = regulator.statistics().limits
     assert (seen.in_flight, seen.peak_in_flight, seen.waiting, seen.started) == (0, 2, 0, 5)
     assert regulator.statistics().rate_limited == regulator.statistics().paused_for_s == 0
+
+
+class _Due:
+    """What uvloop returns for a timer that is due at once: it can be cancelled, and cannot say when it is due."""
+
+    def __init__(self, handle: asyncio.TimerHandle) -> None:
+        self.cancel = handle.cancel
+
+
+class _HastyLoop(asyncio.SelectorEventLoop):
+    def call_at(self, *arguments: Any, **more: Any) -> Any:  # type: ignore[override]
+        return _Due(super().call_at(*arguments, **more))
+
+
+def test_a_timer_that_is_due_at_once_need_not_say_when() -> None:
+    """Calls that wait for tokens start in time, whatever the loop's timers can tell."""
+
+    async def admit_all() -> int:
+        limits = Limits(Allowance(64, False, output_tokens_per_minute=60_000))
+        async with asyncio.TaskGroup() as group:
+            for number in range(12):
+                group.create_task(limits.admit(priority=-number, tokens=Tokens(0, 100)))
+        return limits.statistics().started
+
+    with asyncio.Runner(loop_factory=_HastyLoop) as runner:
+        assert runner.run(admit_all()) == 12

@@ -9,12 +9,12 @@ import pytest
 
 from codeclm.assembly import make_job
 from codeclm.engine.stage import Failed
-from codeclm.errors import ParseError
+from codeclm.errors import ParseError, Refused
 from codeclm.llm.cache import CachedModel
 from codeclm.llm.scripted import ScriptedModel
 from codeclm.llm.store import MemoryStore
 from codeclm.methods.job import Parties, Party
-from codeclm.records import Example, Rejection
+from codeclm.records import Dropped, Example, Rejection
 from codeclm.seeds import SeedList
 from codeclm.settings import load_settings
 from codeclm.stages.templates import load_templates
@@ -41,7 +41,9 @@ class World:
 
     async def run(self, seeds: int = 2, **method: Any) -> list[object]:
         source = SeedList(tuple(f"Seed {n}" for n in range(seeds)))
-        settings = load_settings(None, {"method": {"augment_to": 0, **method}})
+        settings = load_settings(
+            None, {"method": {"augment_to": 0, "near_duplicates": 0, **method}}
+        )
         self.job = make_job(source, source.tally(), settings, self.parties, load_templates())
         async with self.job.pipeline.open(self.job.source) as outcomes:
             return [outcome async for outcome in outcomes]
@@ -316,3 +318,35 @@ async def test_the_same_run_gives_the_same_ids_and_actions() -> None:
     first, second = await World().run(total=8), await World().run(total=8)
     assert shown(first) == shown(second)
     assert len(shown(first)) == 8
+
+
+async def test_a_refusal_in_words_is_discarded_before_it_is_judged() -> None:
+    """With its reason, and no failure; ``refusals: keep`` lets it through."""
+
+    def unwilling(request: Any) -> str:
+        is_hard = request.stage == "respond" and "hard" in request.messages[-1].content
+        return "I'm sorry, but I can't help with that." if is_hard else answer(request)
+
+    world = World(unwilling)
+    outcomes = await world.run(total=8, iterations=1)
+    declined = [one for one in outcomes if isinstance(one, Failed)]
+    assert [type(one.error) for one in declined] == [Refused] * 4
+    assert world.calls()["judge"] == 2 * 4
+    outcomes = await World(unwilling).run(total=8, iterations=1, refusals="keep")
+    assert fates(outcomes)["selected", 1] == 4
+
+
+async def test_equal_instructions_of_two_entries_are_paid_for_once() -> None:
+    """One stays, whatever its entry; the others are dropped, before anybody responds where it came first."""
+
+    def same(request: Any) -> str:
+        return "1. hard task" if request.stage == "decode" else answer(request)
+
+    world = World(same)
+    outcomes = await world.run(seeds=3, total=3, near_duplicates=0.8)
+    dropped = [one for one in outcomes if isinstance(one, Dropped)]
+    numbers = [one.draft.entry.number for one in dropped]
+    assert len(dropped) == 2
+    assert 0 not in numbers
+    assert world.calls()["respond"] == 2
+    assert world.job.counts()["instructions"] == 3

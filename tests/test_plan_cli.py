@@ -96,6 +96,10 @@ def test_what_cannot_be_planned_is_told(place: Path, base_url: str) -> None:
         assert isinstance(ended.exception, UsageError)
         assert message in str(ended.exception)
     assert not (place / "run").exists()
+    run = ("run", "seeds.jsonl", "-o", "over", *models)
+    assert CliRunner().invoke(app, [*run, "--progress", "none"]).exit_code in {0, 3}
+    ended = plan(*models, "-o", "over", "--pilot", "2")
+    assert "a directory whose run is not over" in str(ended.exception)
     plan(*models, "-o", "run", "--pilot", "2")
     ended = plan(*models, "-o", "run", "--theta", "2")
     assert isinstance(ended.exception, UsageError)

@@ -41,8 +41,8 @@ class Looking(NoView):
     interval_s = 0.1
     WHILE_S = 0.8
 
-    def __init__(self, stopper: Stopper, endpoint: str) -> None:
-        self._stopper, self._endpoint = stopper, endpoint
+    def __init__(self, stopper: Stopper, endpoint: str, *, goes_down: bool) -> None:
+        self._stopper, self._endpoint, self._goes_down = stopper, endpoint, goes_down
         self._earlier: Snapshot | None = None
         self.found: HeldUpBy | None = None
 
@@ -56,7 +56,7 @@ class Looking(NoView):
 
     def _has_begun(self, now: Snapshot) -> bool:
         return any(
-            row.statistics.is_down or row.statistics.answers > AT_WORK
+            row.statistics.is_down if self._goes_down else row.statistics.answers > AT_WORK
             for row in now.endpoints
             if row.name == self._endpoint
         )
@@ -86,7 +86,7 @@ async def seen(place: Path, slow: ServerOptions, party: str, **models: Any) -> H
         urls = dict.fromkeys(("strong", "target", "judge"), quick.base_url)
         order = Order(seeds(8), settings_of({**urls, party: other.base_url}, **models), place)
         stopper = Stopper()
-        view = Looking(stopper, f"sim-{party}")
+        view = Looking(stopper, f"sim-{party}", goes_down=bool(slow.faults.planned))
         await run(order, view, stopper)
     assert view.found is not None
     return view.found
@@ -94,14 +94,14 @@ async def seen(place: Path, slow: ServerOptions, party: str, **models: Any) -> H
 
 async def test_over_http_the_right_one_is_named(tmp_path: Path) -> None:
     """A stated rate, few calls in flight, a slow judge, an endpoint that goes down: at the same time, apart."""
-    down = replace(QUICK, faults=Faults.parse("outage:503@0.2s-60s"))
+    down = replace(QUICK, faults=Faults.parse("outage:503@1.5s-60s"))
     rate, slots, judge, outage = await asyncio.gather(
-        seen(tmp_path / "1", QUICK, "strong", strong={"requests_per_minute": 900}),
+        seen(tmp_path / "1", QUICK, "strong", strong={"requests_per_minute": 240}),
         seen(tmp_path / "2", QUICK, "target", target={"max_in_flight": 1}),
         seen(tmp_path / "3", ServerOptions(latency_s=0.7), "judge", judge={"max_in_flight": 3}),
         seen(tmp_path / "4", down, "target"),
     )
-    assert rate.line.startswith("limited by 900 requests a minute of sim-strong, ")
+    assert rate.line.startswith("limited by 240 requests a minute of sim-strong, ")
     assert slots.line == "limited by 1 call in flight of sim-target, respond stage"
     assert judge.line == "limited by 3 calls in flight of sim-judge, judge stage"
     assert (outage.kind, outage.endpoint) == ("outage", "sim-target")

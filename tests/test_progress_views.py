@@ -193,6 +193,17 @@ def test_what_takes_long_to_draw_is_drawn_less_often() -> None:
             assert view.interval_s == pytest.approx(expected_s)
 
 
+def test_on_a_crowded_machine_it_is_drawn_less_often() -> None:
+    """Where the run could have used a second, and got a quarter of it, looking gets a quarter too."""
+    ticks = iter([0.0, 0.001, 0.251, 0.252, 1.252, 1.253])
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with LiveView(console, cpu_clock=lambda: next(ticks)) as view:
+        view.show(snapshot(0))
+        for cpu_s, expected_s in ((0.0, 0.5), (1.0, 2.0), (2.0, 0.5)):
+            view.show(snapshot(cpu_s + 1, cpu_s=cpu_s))
+            assert view.interval_s == pytest.approx(expected_s)
+
+
 def test_a_dumb_terminal_and_a_pipe_get_lines() -> None:
     """The picture needs a terminal that can move its cursor, or a notebook."""
     terminal = Console(file=io.StringIO(), force_terminal=True, _environ={"TERM": "xterm"})

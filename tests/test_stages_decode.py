@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from codeclm.errors import ItemError, ParseError, RunStopped
 from codeclm.llm.chat import ChatRequest
 from codeclm.llm.scripted import ScriptedModel
-from codeclm.records import Entry, Metadata, Unit, draft_id
+from codeclm.records import Draft, Entry, Metadata, Unit, draft_id
 from codeclm.stages.decode import Decode, parse_instructions
 from codeclm.stages.prompt import Question, Sampling
 from codeclm.stages.templates import load_templates
@@ -44,7 +44,7 @@ def decode_all(answers: list[list[str] | None], order: random.Random) -> dict[in
         async def one(draw: int) -> None:
             try:
                 drafts = await decode(Unit(ENTRY, draw, 3, 3))
-                made[draw] = [draft.instruction for draft in drafts]
+                made[draw] = [one.instruction for one in drafts if isinstance(one, Draft)]
             except ItemError as error:
                 made[draw] = type(error).__name__
 

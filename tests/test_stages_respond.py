@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from codeclm.errors import ParseError, Refused
+from codeclm.errors import Declined, ParseError, Refused
 from codeclm.llm.chat import ChatRequest, Completion
 from codeclm.llm.scripted import ScriptedModel
-from codeclm.records import Comparison, Draft, Entry, Metadata
+from codeclm.records import Comparison, Draft, Entry, Metadata, Rejection, Verdict
+from codeclm.stages.filter import Filter
 from codeclm.stages.prompt import Sampling
 from codeclm.stages.respond import Respond, Respondent
 
@@ -65,3 +68,43 @@ async def test_a_refusal_of_the_strong_model_is_none_of_the_target() -> None:
         await respond(no, yes)(DRAFT)
     [comparison] = await respond(yes, no)(DRAFT)
     assert (comparison.strong, comparison.target) == ("La la", "I cannot.")
+
+
+NO = "I'm sorry, but I can't help with that."
+
+
+async def test_a_refusal_in_words_is_one_where_that_is_wanted() -> None:
+    """The strong model's is no example; the target's is judged, and is none either if it wins."""
+    no, yes = ScriptedModel(lambda _: NO), ScriptedModel(lambda _: "La la")
+    for in_words in (False, True):
+        step = replace(respond(yes, no), refusals_in_words=in_words)
+        [comparison] = await step(DRAFT)
+        assert comparison.target_refused is in_words
+    [comparison] = await respond(no, yes)(DRAFT)
+    assert comparison.strong == NO
+    with pytest.raises(Refused, match="the strong model refused") as caught:
+        await replace(respond(no, yes), refusals_in_words=True)(DRAFT)
+    assert caught.value.raw == NO
+
+
+async def test_an_empty_answer_of_the_strong_model_is_no_example() -> None:
+    """An endpoint's is an error; a model of one's own may give one."""
+    with pytest.raises(Declined, match="the strong response is empty"):
+        await respond(ScriptedModel(lambda _: " \n"), ScriptedModel(lambda _: "La"))(DRAFT)
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        (Completion("La", "length"), "the target response wins but was cut off"),
+        (Completion("I cannot.", "refusal"), "the target response wins but is a refusal"),
+        (Completion(NO), "the target response wins but is a refusal"),
+        (Completion(" "), "the target response wins but is empty"),
+    ],
+)
+async def test_what_the_target_wins_with_must_be_an_answer(target: Completion, reason: str) -> None:
+    """A judge may prefer a refusal, half an answer or none; nobody is to learn it."""
+    step = respond(ScriptedModel(lambda _: "La"), ScriptedModel(lambda _: target))
+    [comparison] = await replace(step, refusals_in_words=True)(DRAFT)
+    verdict = Verdict(comparison, (2.0,), (9.0,))
+    assert Filter(3, 4).decide(verdict) == Rejection(verdict, reason)

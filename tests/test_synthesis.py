@@ -27,7 +27,8 @@ SEEDS = ["Seed 0", "Seed 1"]
 
 
 def method(**given: Any) -> Settings:
-    return load_settings(None, {"method": {"total": 8, "augment_to": 0, **given}})
+    method = {"total": 8, "augment_to": 0, "near_duplicates": 0, **given}
+    return load_settings(None, {"method": method})
 
 
 def scripted(name: str = "") -> Parties:

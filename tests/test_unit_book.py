@@ -70,6 +70,7 @@ class Directory:
         async def one(unit: Unit) -> None:
             for draft in await decode(unit):
                 await a_moment(chance)
+                assert isinstance(draft, Draft)
                 self.keep_outcome(draft)
 
         async def all_of_them() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from codeclm.engine.events import StepFailed, StepFinished, StepPostponed
+from codeclm.engine.stage import Failed
 from codeclm.errors import (
     EmptyAnswer,
     Filtered,
@@ -50,6 +51,18 @@ def test_it_stops_a_run_once_when_most_items_fail() -> None:
     (stop,) = watched.stops
     assert str(stop).startswith("101 of the last 200 items failed, the latest in judge: no scores;")
     assert "--retry-failed" in str(stop)
+
+
+def test_a_step_that_goes_on_after_a_failure_counts_it() -> None:
+    """What a step hands on as failed is as bad as what it raises; what was declined is neither."""
+    watched = Watched()
+    watched.see(StepFinished("evolve", None, (Failed(None, "evolve", Refused("no")),), 0.1), WINDOW)
+    assert not watched.stops
+    watched.see(
+        StepFinished("evolve", None, (Failed(None, "evolve", ParseError("?")),), 0.1), WINDOW
+    )
+    assert len(watched.stops) == 1
+    assert "the latest in evolve" in str(watched.stops[0])
 
 
 def test_few_items_are_no_proof() -> None:

@@ -22,6 +22,7 @@ from codeclm.disk import replace_file
 from codeclm.errors import UsageError
 from codeclm.evaluation.records import TestItem
 from codeclm.evaluation.test_sets import read_test_set, split
+from codeclm.methods.table import DEFAULT
 from codeclm.progress import View
 from codeclm.run import Finished, Order, Stopper, run
 from codeclm.seeds import SeedFile
@@ -92,11 +93,15 @@ def write_training_set(data: DataSet, size: int, settings: CompareSettings, plac
 
 
 def _sized(tree: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """``tree`` with a size, unless it has one of its own: exactly so many examples are to come out."""
+    """``tree`` with a size, unless it has one of its own: exactly so many examples are to come out.
+
+    A method that cannot be asked for examples is asked for as many instructions.
+    """
     method = tree.get("method") or {}
     if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
         return dict(tree)
-    return merged(tree, {"method": {"total": size}})
+    counts_examples = method.get("name", DEFAULT) == DEFAULT
+    return merged(tree, {"method": {"selected" if counts_examples else "total": size}})
 
 
 def _rows(path: Path | None) -> Iterator[dict[str, Any]]:

@@ -26,7 +26,7 @@ from codeclm.engine.events import (
     StepStarted,
     wants,
 )
-from codeclm.engine.stage import Failed, Stage
+from codeclm.engine.stage import Failed, SecondTries, Stage
 from codeclm.errors import ItemError, RunStopped, TransientError
 
 __all__ = ["Run"]
@@ -124,6 +124,13 @@ class Run:
     async def _admit(self) -> None:
         async with aclosing(_each(self._source)) as items:
             async for item in items:
+                if self._stopped is not None:
+                    return  # by what it found out itself: it is not cancelled before it waits
+                if isinstance(item, SecondTries):
+                    await self._salvage()
+                    await self._idle()
+                    self._salvaging = False
+                    continue
                 ticket = await self._take_ticket()
                 self._admitted += 1
                 if self._observers[ItemAdmitted]:
@@ -142,15 +149,19 @@ class Run:
 
     async def _salvage(self) -> None:
         """When all else is done, give what was postponed its second and last try."""
-        for _ in range(self._all_tickets):  # who holds every ticket knows that nothing is under way
-            await self._tickets.acquire()
+        await self._idle()
         self._salvaging = True
-        for _ in range(self._all_tickets):
-            self._tickets.release()
-        for lane, record in self._postponed:
+        postponed, self._postponed = self._postponed, []
+        for lane, record in postponed:
             ticket = await self._take_ticket()
             self._staff(lane)
             await lane.inbox.put((record, ticket))
+
+    async def _idle(self) -> None:
+        for _ in range(self._all_tickets):  # who holds every ticket knows that nothing is under way
+            await self._tickets.acquire()
+        for _ in range(self._all_tickets):
+            self._tickets.release()
 
     def _grow(self, change: int) -> None:
         self._inside += change

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from codeclm.errors import ItemError
 
-__all__ = ["Failed", "Stage"]
+__all__ = ["Failed", "SecondTries", "Stage"]
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -44,3 +44,8 @@ class Failed:
     item: object
     stage: str
     error: ItemError
+
+
+@dataclass(frozen=True, slots=True)
+class SecondTries:
+    """From a source: before it goes on, all else is to be done and what was put off is to have its second try."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,10 @@ class JudgementBooks:
         for file in self._files.values():
             file.sync()
 
-    def write_dataset(self) -> Path:
+    def settle(self) -> None:
+        """Nothing has to change at the end."""
+
+    def write_dataset(self, chosen: Container[str] | None = None) -> Path:
         """Write ``judgements.jsonl``, sorted by item and candidate, and ``results.json``; whole or not at all."""
         rows = self._sorted_rows()
         failed = Counter(row["candidate"] for row in self._unique("failed"))

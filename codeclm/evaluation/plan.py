@@ -61,6 +61,11 @@ class EvaluationPlan:
         return tuple(dict.fromkeys(str(parse_model(spec.model)) for spec in self.specs))
 
     @property
+    def goal(self) -> None:
+        """Nothing is selected."""
+        return None
+
+    @property
     def bad_lines(self) -> int:
         """A test set with a bad line is none."""
         return 0

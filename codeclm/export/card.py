@@ -75,7 +75,7 @@ _UNLICENSED = {"license": "other", "license_name": "to-be-chosen"}
 
 def _numbers(facts: CardFacts) -> Iterator[str]:
     figures = facts.figures
-    yield "Synthetic data for training a language model to follow instructions, made with CodecLM (arXiv 2404.05875)."
+    yield "Synthetic data for training a language model to follow instructions, made with codeclm."
     if not facts.is_complete:
         yield ""
         yield "**The run was not complete when this was exported:** these are its results so far."
@@ -106,13 +106,40 @@ def _example(facts: CardFacts) -> Iterator[str]:
     yield code_block(json.dumps(shown, ensure_ascii=False, indent=1), "json")
 
 
+_RESPONDED = " The strong model responded to all of them."
+_EVOLVED = (
+    "evolved over rounds by operations drawn at random (Evol-Instruct, arXiv 2304.12244); failed evolutions were "
+    "eliminated."
+)
+_MADE: Mapping[str | None, str] = {
+    None: (
+        "CodecLM (arXiv 2404.05875): a strong model encoded seed instructions into metadata (use case, skills), "
+        "decoded metadata into new instructions, and made those harder on which it and the target model did not "
+        "differ enough; a judge rated the responses of both."
+    ),
+    "self-instruct": (
+        "Self-Instruct (arXiv 2212.10560): a strong model wrote new instructions in the manner of examples from a "
+        "growing pool; those too much alike were dropped." + _RESPONDED
+    ),
+    "alpagasus": (
+        "Alpagasus (arXiv 2307.08701): a strong model wrote new instructions in the manner of examples from a growing "
+        "pool, and responded; a judge kept what it rated high."
+    ),
+    "tree-instruct": (
+        "Tree-Instruct (arXiv 2308.05696): a strong model added nodes to the semantic trees of seed instructions."
+        + _RESPONDED
+    ),
+    "wizardlm": f"WizardLM: seed instructions were {_EVOLVED}{_RESPONDED}",
+    "wizardlm+": (
+        "WizardLM+ (arXiv 2404.05875): instructions decoded from the metadata of seeds were "
+        f"{_EVOLVED}{_RESPONDED}"
+    ),
+}
+
+
 def _provenance(facts: CardFacts) -> Iterator[str]:
     yield from ("## How it was made", "")
-    yield (
-        "A strong model encoded seed instructions into metadata (use case, skills), decoded metadata into new "
-        "instructions, and made those harder on which it and the target model did not differ enough; a judge rated "
-        "the responses of both."
-    )
+    yield _MADE.get(_method(facts).get("name"), _MADE[None])
     counts, seeds = facts.summary.get("counts", {}), facts.settings.get("input", {})
     yield from ("", "| | |", "|---|---|")
     for name, value in (
@@ -143,7 +170,10 @@ def _provenance(facts: CardFacts) -> Iterator[str]:
 
 def _limits(facts: CardFacts) -> Iterator[str]:
     yield from ("## Known limits", "")
-    yield from _LIMITS
+    yield _LIMITS[0]
+    if facts.figures.mean_gap is not None or _method(facts).get("name") == "alpagasus":
+        yield "- What was selected depends on the taste of one judge, whose scores are coarse."
+    yield from _LIMITS[1:]
     if facts.licence is None:
         yield "- **No licence has been chosen yet:** replace `license` in the header before this is shared."
 
@@ -151,7 +181,6 @@ def _limits(facts: CardFacts) -> Iterator[str]:
 _LIMITS = (
     "- Instructions and responses were written by models and not checked by people: they may be wrong, biased or "
     "unsafe.",
-    "- What was selected depends on the taste of one judge, whose scores are coarse; gaps near theta are uncertain.",
     "- Seeds from a benchmark, or much like one, make the data unfit for measuring on that benchmark.",
     "- The terms of the models' providers may restrict what may be trained on their output.",
 )

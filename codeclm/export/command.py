@@ -161,18 +161,16 @@ def _is_test(identity: str, share: float) -> bool:
 
 
 def _check_filled(order: ExportOrder, chosen: Chosen, figures: Figures) -> None:
-    for split in _files(order):
-        if not figures.records[split]:
-            why = "; ".join(f"{number:,}: {reason}" for reason, number in chosen.left_out.items())
-            of = (
-                f"of {figures.taken:,} taken none is in {split}"
-                if figures.taken
-                else "nothing is left"
-            )
-            hint = "" if not figures.taken else "; give another --split"
-            raise UsageError(
-                f"{order.run}: nothing to export: {of}{f' ({why})' if why else ''}{hint}"
-            )
+    empty = [split for split in _files(order) if not figures.records[split]]
+    if not empty:
+        return
+    if figures.taken:
+        why = f"none of {figures.taken:,} is in {empty[0]}; give another --split"
+    elif chosen.left_out:
+        why = "; ".join(f"{reason}: {number:,}" for reason, number in chosen.left_out.items())
+    else:
+        why = "nothing is on record that this format is made of"
+    raise UsageError(f"{order.run}: nothing to export: {why}")
 
 
 def _describe(

@@ -241,7 +241,7 @@ class _Books:
         plan, options = self.plan, self.plan.settings.method
         assert plan.tally is not None
         if total is not None:
-            options = replace(options, total=total, per_entry=None, extends=())
+            options = replace(options, total=total, selected=None, per_entry=None, extends=())
         size = augment_to(plan.source, plan.tally, plan.settings)
         return workload(
             options,

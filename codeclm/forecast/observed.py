@@ -112,7 +112,7 @@ def _all(plan: Plan) -> Iterator[tuple[Entry, list[Unit], Cluster]]:
             counts = draws(options.per_entry, options.per_call)
             units = [Unit(entry, draw, count, count) for draw, count in enumerate(counts)]
         else:
-            first = Round(Wanted(options.totals).increments()[0], size, options.per_call)
+            first = Round(Wanted(options.goals).increments()[0], size, options.per_call)
             units = [Unit(entry, 0, first.count, first.keep(entry.number))]
         yield entry, [unit for unit in units if unit.keep], cluster
 

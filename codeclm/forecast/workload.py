@@ -66,7 +66,7 @@ def _rounds(options: CodecLMOptions, entries: int) -> Iterator[tuple[int, int, i
         for count in draws(options.per_entry, options.per_call):
             yield entries, count, entries * count
         return
-    for increment in Wanted(options.totals).increments():
+    for increment in Wanted(options.goals).increments():
         left = increment
         while left > 0:
             this = Round(left, entries, options.per_call)

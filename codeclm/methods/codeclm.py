@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Stage
 from codeclm.errors import ItemError, TransientError
+from codeclm.methods.demand import quota_of, screen_of, wanted_of, with_the_rest
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.rounds import Wanted
 from codeclm.methods.work import Augmentation, Pair, Work, entry_of
 from codeclm.records import (
     Again,
     Comparison,
     Draft,
+    Dropped,
     Entry,
     Example,
     Metadata,
@@ -25,6 +26,7 @@ from codeclm.records import (
     Seed,
     Unit,
     Verdict,
+    draft_of,
 )
 from codeclm.stages.augment import mix_and_match, parse_yes_no
 from codeclm.stages.decode import Decode, parse_instructions
@@ -32,15 +34,18 @@ from codeclm.stages.encode import parse_metadata
 from codeclm.stages.filter import Filter
 from codeclm.stages.improve import ENTRIES_AT_HAND, Improve, parse_instruction
 from codeclm.stages.judge import Judge, parse_scores
+from codeclm.stages.overlap import EvaluationTexts
 from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.respond import Respond, Respondent
 from codeclm.stages.rubrics import parse_rubrics
 from codeclm.stages.schemas import SCHEMAS
+from codeclm.stages.screen import Screen
 from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["codeclm"]
 
 T = TypeVar("T")
+
 
 # Work nearer to the output goes first at the endpoint: encoding must not starve judging.
 PRIORITY = {
@@ -66,24 +71,43 @@ def codeclm(
     units_in_flight: int | None = None,
     done: Callable[[str], bool] = lambda _: False,
     book: UnitBook | None = None,
+    is_selected: Callable[[str], bool] = lambda _: False,
+    evaluation: Sequence[EvaluationTexts] = (),
 ) -> Job:
     """The method over ``items``: seeds, or entries where metadata is given.
 
     ``entries`` is how many items there are (0 if unknown, with ``options.per_entry``); ``augment_to`` is to how many
-    entries they are extended. ``done`` knows the ids that are on record from earlier sessions, ``book`` the units.
+    entries they are extended. ``done`` knows the ids that are on record from earlier sessions, ``is_selected`` the
+    selected ones, ``book`` the units. ``evaluation`` are texts that must not be trained on.
     """
-    wanted = Wanted(options.totals, entries, options.per_entry or 0, options.per_call)
+    book = UnitBook() if book is None else book
+    tickets = units_in_flight or parties.max_in_flight
+    quota = quota_of(options, is_selected, book.repeats, tickets)
+    wanted = wanted_of(options, entries)
     augment = partial(mix_and_match, run_seed=run_seed)
     augmentation = Augmentation(augment_to, augment, options.check_pairs) if augment_to else None
-    tickets = units_in_flight or parties.max_in_flight
-    steps = _Steps(parties, options, templates, run_seed, tickets)
-    book = UnitBook() if book is None else book
+    screen = screen_of(options, book.repeats, evaluation)
+    steps = _Steps(parties, options, templates, run_seed, tickets, screen)
     decode = steps.decode(done, book)
-    work = Work(items, wanted, augmentation, done, decode.finished, decode.lost, book.take_metadata)
+    work = Work(
+        items,
+        wanted,
+        augmentation,
+        done,
+        decode.finished,
+        decode.lost,
+        book.take_metadata,
+        quota,
+    )
     draft_stages = _filtering if options.contrastive_filtering else _improving
     stages = [*_entry_stages(work, steps), *draft_stages(decode, steps)]
-    pipeline = Pipeline(stages, (Example, Rejection), tickets=tickets)
-    return Job(pipeline, work.units(), lambda: {**work.counts(), **decode.counts()})
+    pipeline = Pipeline(stages, (Example, Rejection, Dropped), tickets=tickets)
+
+    def counts() -> Mapping[str, int]:
+        made = {**work.counts(), **decode.counts()}
+        return made if quota is None else with_the_rest(made, book.not_reached())
+
+    return Job(pipeline, work.units(), counts, quota)
 
 
 def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
@@ -121,6 +145,19 @@ def _entry_stages(work: Work, steps: _Steps) -> list[Stage[Any, Any]]:
     ]
 
 
+def _unless_late(
+    step: Callable[[T], Awaitable[Sequence[Any]]], screen: Screen
+) -> Callable[[T], Awaitable[Sequence[Any]]]:
+    """``step`` for what has not turned out, meanwhile, to be a repeat."""
+
+    async def stepped(record: T) -> Sequence[Any]:
+        draft = draft_of(record)
+        dropped = None if draft is None else screen.repeating(draft)
+        return await step(record) if dropped is None else [dropped]
+
+    return stepped
+
+
 def _filtering(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
     """Basic instructions go round until the gap exceeds theta or the iterations are used up."""
     options, parties = steps.options, steps.parties
@@ -128,36 +165,47 @@ def _filtering(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
     keep = Filter(options.theta, iterations)
     responding = max(steps.strong_workers, parties.target.max_in_flight)
     judging = parties.rating.max_in_flight
+    improve, respond, judge = (
+        _unless_late(step, steps.screen)
+        for step in (steps.improve(), steps.respond(), steps.judge())
+    )
     return [
-        Stage("decode", decode, Unit, (Draft,), workers=steps.strong_workers),
-        Stage("improve", steps.improve(), Again, (Draft,), workers=steps.strong_workers),
-        Stage("respond", steps.respond(), Draft, (Comparison,), workers=responding),
-        Stage("judge", steps.judge(), Comparison, (Verdict,), workers=judging),
+        Stage("decode", decode, Unit, (Draft, Dropped), workers=steps.strong_workers),
+        Stage("improve", improve, Again, (Draft, Dropped), workers=steps.strong_workers),
+        Stage("respond", respond, Draft, (Comparison, Dropped), workers=responding),
+        Stage("judge", judge, Comparison, (Verdict, Dropped), workers=judging),
         Stage("filter", keep, Verdict, (Example, Again, Rejection), workers=1),
     ]
 
 
 def _improving(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
     """Without Contrastive Filtering: improved so many times, then strong answers and all is kept."""
-    improve, respond = steps.improve(), steps.respond()
-    improvements = steps.options.improvements_made
+    improve = _unless_late(steps.improve(), steps.screen)
+    respond = _unless_late(steps.respond(), steps.screen)
+    improvements, workers = steps.options.improvements_made, steps.strong_workers
 
-    def onward(drafts: Sequence[Draft]) -> Sequence[Draft | Again]:
-        return [Again(one) if one.iteration <= improvements else one for one in drafts]
+    def onward(made: Sequence[Draft | Dropped]) -> Sequence[Draft | Dropped | Again]:
+        return [
+            Again(one) if isinstance(one, Draft) and one.iteration <= improvements else one
+            for one in made
+        ]
 
-    async def decode_onward(unit: Unit) -> Sequence[Draft | Again]:
+    async def decode_onward(unit: Unit) -> Sequence[Draft | Dropped | Again]:
         return onward(await decode(unit))
 
-    async def improve_onward(again: Again) -> Sequence[Draft | Again]:
+    async def improve_onward(again: Again) -> Sequence[Draft | Dropped | Again]:
         return onward(await improve(again))
 
-    async def take_strong(draft: Draft) -> Sequence[Example]:
-        return [Example(comparison, "strong") for comparison in await respond(draft)]
+    async def take_strong(draft: Draft) -> Sequence[Example | Dropped]:
+        return [
+            one if isinstance(one, Dropped) else Example(one, "strong")
+            for one in await respond(draft)
+        ]
 
     return [
-        Stage("decode", decode_onward, Unit, (Draft, Again), workers=steps.strong_workers),
-        Stage("improve", improve_onward, Again, (Draft, Again), workers=steps.strong_workers),
-        Stage("respond", take_strong, Draft, (Example,), workers=steps.strong_workers),
+        Stage("decode", decode_onward, Unit, (Draft, Dropped, Again), workers=workers),
+        Stage("improve", improve_onward, Again, (Draft, Dropped, Again), workers=workers),
+        Stage("respond", take_strong, Draft, (Example, Dropped), workers=workers),
     ]
 
 
@@ -170,6 +218,7 @@ class _Steps:
     templates: Mapping[str, Template]
     run_seed: int
     units_in_flight: int
+    screen: Screen
 
     @property
     def strong_workers(self) -> int:
@@ -185,13 +234,18 @@ class _Steps:
 
     def decode(self, done: Callable[[str], bool], book: UnitBook) -> Decode:
         question = self._question("decode", parse_instructions)
-        return Decode(question, run_seed=self.run_seed, done=done, book=book)
+        return Decode(question, run_seed=self.run_seed, done=done, book=book, screen=self.screen)
 
-    def improve(self) -> Improve:
+    def improve(self) -> Callable[[Again], Awaitable[Sequence[Draft | Dropped]]]:
         rubrics = self._question("rubrics", parse_rubrics, {"count": self.options.rubrics})
         at_hand = max(ENTRIES_AT_HAND, 2 * self.units_in_flight)
         question = self._question("improve", parse_instruction)
-        return Improve(question, rubrics, self.run_seed, at_hand)
+        improve = Improve(question, rubrics, self.run_seed, at_hand)
+
+        async def screened(again: Again) -> Sequence[Draft | Dropped]:
+            return self.screen.improved(await improve(again))
+
+        return screened
 
     def respond(self) -> Respond:
         compared = self.options.contrastive_filtering
@@ -199,7 +253,8 @@ class _Steps:
             self._respondent(self.parties.strong),
             self._respondent(self.parties.target),
         )
-        return Respond(strong, target if compared else None)
+        in_words = self.options.refusals == "discard"
+        return Respond(strong, target if compared else None, in_words)
 
     def judge(self) -> Judge:
         scale = self.options.scale

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from tempfile import TemporaryFile
@@ -14,12 +15,14 @@ __all__ = ["EntryBook"]
 
 
 class EntryBook:
-    """The entries that exist, in order of arrival, and the numbers of those that do not."""
+    """The entries that exist, in the order of their numbers, and the numbers of those that do not."""
 
     def __init__(self) -> None:
         self.count = 0
         self._missing: list[int] = []
-        self._file: IO[str] = TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - it is one itself
+        self._offsets = array("q")  # by number: where its line begins, -1 where there is none
+        self._file: IO[bytes] = TemporaryFile("w+b")  # noqa: SIM115 - it is one itself
+        self._end = 0
 
     def __enter__(self) -> EntryBook:
         return self
@@ -38,7 +41,11 @@ class EntryBook:
             entry.metadata.skills,
             entry.seed_id,
         )
-        self._file.write(json.dumps(row) + "\n")
+        self._offsets.extend([-1] * (entry.number + 1 - len(self._offsets)))
+        self._offsets[entry.number] = self._end
+        line = json.dumps(row).encode() + b"\n"
+        self._file.write(line)
+        self._end += len(line)
 
     def lose(self, number: int) -> None:
         insort(self._missing, number)
@@ -48,7 +55,13 @@ class EntryBook:
         return entry.number - bisect_left(self._missing, entry.number)
 
     def __iter__(self) -> Iterator[Entry]:
-        self._file.seek(0)
-        for line in self._file:
+        at = -1
+        for offset in self._offsets:
+            if offset < 0:
+                continue
+            if offset != at:  # what came in order is read in one go
+                self._file.seek(offset)
+            line = self._file.readline()
+            at = offset + len(line)
             number, identity, use_case, skills, seed_id = json.loads(line)
             yield Entry(number, identity, Metadata(use_case, tuple(skills)), seed_id)

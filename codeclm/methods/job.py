@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from codeclm.engine.events import Observer
 from codeclm.engine.pipeline import Pipeline
+from codeclm.errors import RunStopped
 from codeclm.llm.chat import ChatModel
+from codeclm.methods.quota import Chosen, Quota
 
 __all__ = ["Job", "Parties", "Party"]
 
@@ -49,8 +52,25 @@ class Parties:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Work ready to run: ``pipeline.open(source)``. ``counts`` tells what became of the input so far."""
+    """Work ready to run: ``pipeline.open(source)``, under the eyes of what ``watch`` returns.
+
+    ``counts`` tells what became of the input so far. ``quota`` is what ends it where a number of selected examples is
+    wanted.
+    """
 
     pipeline: Pipeline
     source: AsyncIterable[object]
     counts: Callable[[], Mapping[str, int]]
+    quota: Quota | None = None
+
+    def watch(self, stop: Callable[[RunStopped], None]) -> Sequence[Observer]:
+        """Observers that the run needs; they may ``stop`` it."""
+        if self.quota is None:
+            return ()
+        self.quota.attach(stop)
+        return (self.quota,)
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The selected examples that are wanted, once the run is over; None for all of them."""
+        return None if self.quota is None else self.quota.chosen()

@@ -14,12 +14,21 @@ class Wanted:
 
     ``per_call`` is the most that one decode call is asked for. A run that was extended from 2,000 to 5,000 has the
     totals (2000, 5000): what the first total made stays as it was, the second adds to it.
+
+    Or ``selected`` examples, of at most ``most`` instructions: then all rounds ask for as many as the first number
+    that was wanted takes at one from each entry, and go on until there are enough.
     """
 
     totals: tuple[int, ...] = ()
     entries: int = 0
     per_entry: int = 0
     per_call: int = 5
+    selected: tuple[int, ...] = ()
+    most: int = 0
+
+    def each(self, entries: int) -> int:
+        """Instructions that each entry is asked for in each round, where ``selected`` are wanted."""
+        return min(self.per_call, -(-self.selected[0] // entries), self.most)
 
     def increments(self) -> list[int]:
         """Instructions that each total adds to the one before."""

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+)
+from contextlib import aclosing
 from typing import TypeVar
 
+from codeclm.engine.stage import SecondTries
+from codeclm.methods.entries import Augmentation, Pair, entry_in, entry_of
 from codeclm.methods.entry_book import EntryBook
+from codeclm.methods.quota import Quota
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
@@ -25,35 +35,13 @@ ITEMS_A_TURN = 1_000
 """Gone through before other tasks get a turn: at a resume there may be nothing to do for any of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An entry made by mix and match that is still to be checked."""
-
-    entry: Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """Extends the pool to ``size`` entries: ``make`` turns the metadata found and a number into so many more."""
-
-    size: int
-    make: Callable[[Sequence[Metadata], int], Iterable[Metadata]]
-    checked: bool = False
-
-
-def entry_of(seed: Seed, metadata: Metadata | None = None) -> Entry:
-    """The entry of a seed; its id does not depend on the metadata."""
-    identity = digest("entry", seed.number, seed.instruction)
-    return Entry(seed.number, identity, metadata or Metadata("", ()), seed.id)
-
-
 class Work:
     """Feeds a pipeline with seeds, pairs and units, and is told what became of each entry.
 
     ``items`` are seeds to encode, or entries where metadata is given. ``done`` knows the ids that are on record as
     failed: those are not tried again. ``finished`` knows the units that nothing is left to do for, ``missing`` how
     much of a failed one was not made. ``recorded`` is the metadata on record of an entry, by its id: that one was
-    encoded, or found reasonable, in an earlier session.
+    encoded, or found reasonable, in an earlier session. With a ``quota`` rounds go on until it is met.
     """
 
     def __init__(
@@ -65,6 +53,7 @@ class Work:
         finished: Callable[[Unit], bool] = lambda _: False,
         missing: Callable[[Unit], int] = lambda unit: unit.keep,
         recorded: Callable[[str], Metadata | None] = lambda _: None,
+        quota: Quota | None = None,
     ) -> None:
         self._items = items
         self._wanted = wanted
@@ -73,7 +62,9 @@ class Work:
         self._finished = finished
         self._missing = missing
         self._recorded = recorded
+        self._quota = quota
         self._increments = wanted.increments()
+        self._all_entries = max(wanted.entries, augmentation.size if augmentation else 0)
         self._taken = 0  # instructions that round 0 accounts for
         self._pool: dict[int, Metadata] = {}
         self._book = EntryBook()
@@ -85,8 +76,24 @@ class Work:
         self._postponed: deque[Seed | Pair] = deque()
         self._second_tries: set[int] = set()
 
-    async def units(self) -> AsyncIterator[Seed | Pair | Unit]:
+    async def units(self) -> AsyncIterator[Seed | Pair | Unit | SecondTries]:
         """What enters the pipeline, in order."""
+        async with aclosing(self._in_order()) as order:
+            if self._quota is None:
+                async for item in order:
+                    yield item
+                return
+            while (room := await self._quota.room()) != "enough":
+                if room == "try again":
+                    for again in self._second_try():
+                        yield again
+                    yield SecondTries()
+                elif (following := await anext(order, None)) is not None:
+                    yield following
+                else:
+                    return
+
+    async def _in_order(self) -> AsyncGenerator[Seed | Pair | Unit, None]:
         with self._book:
             async for item in _each(self._items):
                 self._read += 1
@@ -120,11 +127,13 @@ class Work:
 
         False where this was the second try.
         """
-        number = _entry(item).number
+        number = entry_in(item).number
         if number in self._second_tries:
             return False
         self._second_tries.add(number)
         self._postponed.append(item)
+        if self._quota is not None:
+            self._quota.put_off(entry_in(item).id)
         self._settle()
         return True
 
@@ -157,11 +166,13 @@ class Work:
     def _lose(self, entry: Entry) -> None:
         """Others take its part of a total; what each entry was to have of its own is lost."""
         self._book.lose(entry.number)
+        if self._quota is not None:
+            self._quota.pass_over(entry.number, entry)
         self._asked += self._wanted.per_entry
         self._lost += self._wanted.per_entry
 
     def _enter(self, item: Seed | Pair | Entry) -> Iterator[Seed | Pair | Unit]:
-        entry = _entry(item)
+        entry = entry_in(item)
         if self._done(entry.id):
             self._lose(entry)
             self._failed += 1
@@ -171,6 +182,8 @@ class Work:
             yield from self._first_units(Entry(entry.number, entry.id, metadata, entry.seed_id))
         else:
             self._unknown += 1
+            if self._quota is not None:
+                self._quota.expect(entry.number, entry.id, self._wanted.each(self._all_entries))
             yield item
         yield from self._take_due()
 
@@ -184,15 +197,33 @@ class Work:
             self._due.extend(units[1:])
             return units[:1]
         self._book.add(entry)
+        if self._quota is not None:
+            return self._for_quota(entry, 0, entry.number)
         first = self._round_0()
         keep = first.keep(entry.number)
         self._taken += keep
         return self._not_done([Unit(entry, 0, first.count, keep)])
 
     def _round_0(self) -> Round:
-        size = self._augmentation.size if self._augmentation else 0
-        entries = max(self._wanted.entries, size)
-        return Round(self._increments[0], entries, self._wanted.per_call)
+        return Round(self._increments[0], self._all_entries, self._wanted.per_call)
+
+    def _for_quota(self, entry: Entry, draw: int, place: int) -> list[Unit]:
+        """The unit of this place, if it is still to be worked on."""
+        assert self._quota is not None
+        each = self._wanted.each(self._all_entries)
+        unit = Unit(entry, draw, each, each)
+        if self._quota.is_met:
+            return []
+        if draw == 0 and (place + 1) * each > self._wanted.most:
+            self._quota.pass_over(place, entry)
+            return []
+        self._taken += each
+        left = self._not_done([unit])
+        if left:
+            self._quota.enter(place, unit)
+        else:
+            self._quota.pass_over(place, entry, unit)
+        return left
 
     def _not_done(self, units: Iterable[Unit]) -> list[Unit]:
         wanted = [unit for unit in units if unit.keep]
@@ -205,7 +236,10 @@ class Work:
     def _second_try(self) -> Iterator[Seed | Pair]:
         while self._postponed:
             self._unknown += 1
-            yield self._postponed.popleft()
+            item = self._postponed.popleft()
+            if self._quota is not None:
+                self._quota.take_up(entry_in(item).id)
+            yield item
 
     def _take_due(self) -> Iterator[Unit]:
         while self._due:
@@ -222,6 +256,8 @@ class Work:
             yield Pair(entry) if self._augmentation.checked else entry
 
     def _further_rounds(self) -> Iterator[list[Unit]]:
+        if self._quota is not None:
+            yield from self._rounds_for_quota()
         draw = 0
         for index, increment in enumerate(self._increments):
             left = increment - (self._taken if index == 0 else 0)
@@ -235,6 +271,17 @@ class Work:
             if left > 0:  # no entry is left to make them
                 self._asked += left
                 self._lost += left
+
+    def _rounds_for_quota(self) -> Iterator[list[Unit]]:
+        draw, place = 0, self._read + self._mixed
+        each = self._wanted.each(self._all_entries)
+        while self._book.count:
+            draw += 1
+            for entry in self._book:
+                if self._taken + each > self._wanted.most:
+                    return
+                yield self._for_quota(entry, draw, place)
+                place += 1
 
     async def _known(self) -> None:
         if self._unknown:
@@ -256,9 +303,3 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
             yield item
             if not number % ITEMS_A_TURN:
                 await asyncio.sleep(0)
-
-
-def _entry(item: Seed | Pair | Entry) -> Entry:
-    if isinstance(item, Seed):
-        return entry_of(item)
-    return item.entry if isinstance(item, Pair) else item

@@ -26,11 +26,11 @@ class EndpointRow:
 class Snapshot:
     """``wanted`` is 0 where it is not known; ``outcomes`` as in summary.json, ``calls`` those of this session.
 
-    ``things`` are what is counted, ``fates`` what may become of one. ``usage`` are the rows of calls in summary.json,
-    of all sessions. ``cpu_s`` is for how long the event loop has had work to do, as far as the system tells,
-    ``looking_cpu_s`` the CPU time that snapshots and views have taken. ``cost`` is in USD, of all sessions; None where
-    a price is not known. All numbers only grow, but those that say how many there are now: two snapshots subtracted
-    are what lies between.
+    ``things`` are what is counted, ``fates`` what may become of one; with ``counts_selected`` so many selected ones
+    are wanted. ``usage`` are the rows of calls in summary.json, of all sessions. ``cpu_s`` is for how long the event
+    loop has had work to do, as far as the system tells, ``looking_cpu_s`` the CPU time that snapshots and views have
+    taken. ``cost`` is in USD, of all sessions; None where a price is not known. All numbers only grow, but those that
+    say how many there are now: two snapshots subtracted are what lies between.
     """
 
     wanted: int
@@ -46,8 +46,16 @@ class Snapshot:
     cost: float | None = None
     things: str = "instructions"
     fates: Sequence[str] = ("selected", "discarded", "failed")
+    counts_selected: bool = False
 
     @property
     def finished(self) -> int:
+        """Of what is wanted: things with an outcome, or examples that are selected."""
+        if self.counts_selected:
+            return min(self.wanted, int(self.outcomes["selected"]))
+        return self.ended
+
+    @property
+    def ended(self) -> int:
         """Things with an outcome."""
         return int(sum(self.outcomes[fate] for fate in self.fates))

@@ -14,7 +14,7 @@ def headline(recent: Recent) -> str:
     outcomes, calls = snapshot.outcomes, snapshot.calls
     of_wanted = f" of {snapshot.wanted:,}" if snapshot.wanted else ""
     parts = [
-        f"{snapshot.finished:,}{of_wanted} {snapshot.things}",
+        f"{snapshot.finished:,}{of_wanted} {'selected' if snapshot.counts_selected else snapshot.things}",
         *(f"{outcomes[fate]:,} {fate}" for fate in snapshot.fates),
         f"{calls.get('calls', 0):,} calls ({recent.per_s('calls'):,.0f}/s)",
         f"{calls.get('cache_hits', 0):,} cache hits",

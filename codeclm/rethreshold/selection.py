@@ -119,7 +119,8 @@ def selection_of(
 ) -> Selection:
     """The selection that is asked for; ``theta`` None is the run's. Raises UsageError for what cannot be."""
     decisive: Mapping[str, Any] = archive.settings["decisive"]
-    if not decisive.get("method.contrastive_filtering", True) or "method.theta" not in decisive:
+    filtered = decisive.get("method.contrastive_filtering", True)
+    if not filtered or "method.name" in decisive:  # only CodecLM's method has no name there
         raise UsageError(f"{archive.path}: nothing was judged in this run, so there is no theta")
     if "rethreshold" in decisive:
         source = archive.settings["rethreshold"]["run"]

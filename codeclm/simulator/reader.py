@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from codeclm.simulator.baseline_reader import BASELINE_READERS, BaselineRequest
+
 __all__ = [
     "PREFLIGHT",
     "Check",
@@ -102,7 +104,18 @@ class Preflight:
     """Asks for a sign of life: the whole prompt is PREFLIGHT."""
 
 
-Request = Preflight | Encode | Check | Decode | Rubrics | Improve | Judge | Evaluate | Respond
+Request = (
+    Preflight
+    | Encode
+    | Check
+    | Decode
+    | Rubrics
+    | Improve
+    | Judge
+    | Evaluate
+    | Respond
+    | BaselineRequest
+)
 
 PREFLIGHT = "Reply with OK."
 """What sessions ask first, to see whether a model answers at all."""
@@ -198,6 +211,7 @@ _READERS: dict[str, Callable[[str], Request | None]] = {
     "You make instructions for AI assistants more challenging": _improve,
     "You rate the responses of two AI assistants": _judge,
     "You judge how well two AI assistants responded": _evaluate,
+    **BASELINE_READERS,
 }
 
 

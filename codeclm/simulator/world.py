@@ -14,6 +14,7 @@ from typing import Any
 
 from codeclm.errors import UsageError
 from codeclm.simulator import layouts, models, writer
+from codeclm.simulator.baseline_writer import answer_baseline
 from codeclm.simulator.difficulty import difficulty_of
 from codeclm.simulator.metadata import choose_from, metadata_of, skills_of
 from codeclm.simulator.models import RESPONSE_NOISE, ModelProfile
@@ -198,6 +199,8 @@ class World:
             case Check():
                 word = "yes" if rng.random() < 0.85 else "no"
                 return layouts.lay_out_word(word, rng), (word,)
+            case _:
+                return answer_baseline(request, rng)
 
     def _respond(self, request: Respond, profile: ModelProfile, rng: Random) -> str:
         its_words = words(request.instruction)

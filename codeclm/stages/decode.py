@@ -11,8 +11,9 @@ from codeclm.parsing.answers import answer_in
 from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.listing import read_list, without_numbers
 from codeclm.parsing.markers import read_markers
-from codeclm.records import Draft, Unit, digest, draft_id
+from codeclm.records import Draft, Dropped, Unit, digest, draft_id
 from codeclm.stages.prompt import Question
+from codeclm.stages.screen import Screen
 from codeclm.stages.unit_book import UnitBook
 
 __all__ = ["TEMPLATE", "Decode", "parse_instructions"]
@@ -94,7 +95,7 @@ class _Short:
 
 
 class Decode:
-    """Unit -> Drafts: at most ``unit.keep`` distinct instructions of one entry.
+    """Unit -> Drafts, or Dropped: at most ``unit.keep`` distinct instructions of one entry.
 
     A text equal to an earlier one of the same entry is dropped, and what a list is short of is asked for again as
     further draws, ``top_ups`` times at most. Draws of one entry may be asked at the same time but are compared in
@@ -110,17 +111,19 @@ class Decode:
         top_ups: int = 2,
         done: Callable[[str], bool] = lambda _: False,
         book: UnitBook | None = None,
+        screen: Screen | None = None,
     ) -> None:
         self._question = question
         self._run_seed = run_seed
         self._top_ups = top_ups
         self._done = done
         self._book = UnitBook() if book is None else book
+        self._screen = Screen(self._book.repeats) if screen is None else screen
         self._latest: dict[int, _Turn] = {}  # by entry: its latest draw that is under way
         self._short: dict[str, _Short] = {}  # by unit that failed
         self._instructions = self._duplicates = self._missing = 0
 
-    async def __call__(self, unit: Unit) -> Sequence[Draft]:
+    async def __call__(self, unit: Unit) -> Sequence[Draft | Dropped]:
         number = unit.entry.number
         before = self._latest.get(number)
         turn = self._latest[number] = _Turn()
@@ -141,7 +144,7 @@ class Decode:
         drafts = [
             Draft(draft_id(unit.id, index), unit.entry, text) for index, text in enumerate(kept)
         ]
-        return [draft for draft in drafts if not self._done(draft.id)]
+        return self._screen.basic([draft for draft in drafts if not self._done(draft.id)])
 
     def finished(self, unit: Unit) -> bool:
         """Whether all that ``unit`` gives is on record; it is counted then, and need not be decoded."""
@@ -201,7 +204,8 @@ class Decode:
             except ParseError:
                 break  # what the first answer gave is good all the same
             dropped += self._take(unit, more, kept)
-        self._book.add(unit, kept, dropped)
+        bands = self._screen.bands([*kept.values()])
+        self._book.add(unit, kept, dropped, self._screen.number(unit), bands)
         self._count(unit, len(kept), dropped)
         return list(kept.values())
 

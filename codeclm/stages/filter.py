@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codeclm.records import Again, Example, Rejection, Verdict
+from codeclm.records import Again, Comparison, Example, Rejection, Verdict
 
 __all__ = ["TARGET_CUT_OFF", "WITHIN", "Filter"]
 
@@ -34,9 +34,19 @@ class Filter:
         if gap > self.theta:
             return Example(comparison, "strong", verdict)
         if gap < -self.theta:
-            if comparison.target_cut_off:
-                return Rejection(verdict, TARGET_CUT_OFF)
+            flaw = _flaw_of_target(comparison)
+            if flaw:
+                return Rejection(verdict, f"the target response wins but {flaw}")
             return Example(comparison, "target", verdict)
         if comparison.draft.iteration < self.iterations:
             return Again(comparison.draft, verdict)
         return Rejection(verdict, f"{WITHIN} {self.theta:g} after {self.iterations} iterations")
+
+
+def _flaw_of_target(comparison: Comparison) -> str:
+    """Why nothing can be learnt from the target's response; "" where something can."""
+    if comparison.target_cut_off:
+        return "was cut off"
+    if comparison.target_refused:
+        return "is a refusal"
+    return "" if (comparison.target or "").strip() else "is empty"

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from codeclm.errors import ParseError, Refused
+from codeclm.errors import Declined, ParseError, Refused
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion, Message
 from codeclm.records import Comparison, Draft
 from codeclm.stages.both import both
 from codeclm.stages.prompt import CUT_OFF, Sampling
+from codeclm.stages.refusals import is_refusal
 
 __all__ = ["Instruction", "Respond", "Respondent"]
 
@@ -70,23 +71,35 @@ class Respond:
     """Draft -> Comparison. Without ``target`` only the strong model answers.
 
     Half an answer of the strong model, or a refusal, is nothing to learn from: the first fails the item, the second
-    discards it. The target's is judged as it is: rambling on, or refusing, is how weak models fail.
+    discards it, and so does an answer that says nothing. With ``refusals_in_words`` a text that is nothing but a
+    refusal is one. The target's is judged as it is: rambling on, or refusing, is how weak models fail.
     """
 
     strong: Respondent
     target: Respondent | None
+    refusals_in_words: bool = False
 
     async def __call__(self, draft: Draft) -> Sequence[Comparison]:
         if self.target is None:
             return [Comparison(draft, await self._strong(draft), None)]
         strong, target = await both(self._strong(draft), self.target.respond(draft))
-        return [Comparison(draft, strong, target.text, target.finish_reason in CUT_OFF)]
+        cut_off = target.finish_reason in CUT_OFF
+        return [Comparison(draft, strong, target.text, cut_off, self._refuses(target))]
 
     async def _strong(self, draft: Draft) -> str:
         completion = await self.strong.whole(draft)
         if completion.finish_reason in CUT_OFF:
             message = "the strong response was cut off at its token limit"
             raise ParseError(message, completion.text)
-        if completion.finish_reason == "refusal":
+        if (
+            not completion.text.strip()
+        ):  # an endpoint's empty answer is an error before it comes here
+            raise Declined("the strong response is empty", completion.text)
+        if self._refuses(completion):
             raise Refused("the strong model refused", completion.text)
         return completion.text
+
+    def _refuses(self, completion: Completion) -> bool:
+        if completion.finish_reason == "refusal":
+            return True
+        return self.refusals_in_words and is_refusal(completion.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -30,26 +30,31 @@ _DEFAULTS = {
 }
 _PAIR = "instruction first_response second_response"
 _EVALUATION = _default("evaluate", evaluate.TEMPLATE, _PAIR, "scale")
-_KNOWN = {**_DEFAULTS, "evaluate": _EVALUATION}
-"""With the prompt that no run of a method asks: its datasets do not depend on it."""
+"""No run of a method asks it, and no dataset depends on it."""
 
 
-def load_templates(directory: Path | None = None) -> Mapping[str, Template]:
-    """The default prompts, with those that ``directory`` holds as ``NAME.jinja`` in their place.
+def load_templates(
+    directory: Path | None = None,
+    defaults: Mapping[str, Template] = _DEFAULTS,
+    others: Collection[str] = (),
+) -> Mapping[str, Template]:
+    """The ``defaults``, with those that ``directory`` holds as ``NAME.jinja`` in their place.
 
-    Raises UsageError: no such directory, a name that is no prompt's, unknown or missing variables.
+    Prompts with the names in ``others`` are not looked at. Raises UsageError: no such directory, a name that is no
+    prompt's, unknown or missing variables.
     """
     found = _found(directory)
-    return {
-        **_DEFAULTS,
-        **{name: read_template(path) for name, path in found.items() if name in _DEFAULTS},
+    ignored = {*others, "evaluate"} - {*defaults}
+    own = {
+        name: read_template(path, defaults) for name, path in found.items() if name not in ignored
     }
+    return {**defaults, **own}
 
 
 def evaluation_template(directory: Path | None = None) -> Template:
     """The prompt of the evaluation's judge, the one that ``directory`` holds if it does. Raises as the others do."""
     path = _found(directory).get("evaluate")
-    return _EVALUATION if path is None else read_template(path)
+    return _EVALUATION if path is None else read_template(path, {"evaluate": _EVALUATION})
 
 
 def _found(directory: Path | None) -> Mapping[str, Path]:
@@ -57,22 +62,15 @@ def _found(directory: Path | None) -> Mapping[str, Path]:
         return {}
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such directory of prompts")
-    found = {path.stem: path for path in sorted(directory.glob("*.jinja"))}
-    for name, path in found.items():
-        _check_name(path, name)
-    return found
+    return {path.stem: path for path in sorted(directory.glob("*.jinja"))}
 
 
-def _check_name(path: Path, name: str) -> None:
-    if name not in _KNOWN:
-        near = get_close_matches(name, _KNOWN, 1) or [", ".join(_KNOWN)]
-        raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
-
-
-def read_template(path: Path) -> Template:
+def read_template(path: Path, defaults: Mapping[str, Template] = _DEFAULTS) -> Template:
     """The prompt of a user's own in ``path``, tried once. Raises UsageError."""
-    _check_name(path, path.stem)
-    default = _KNOWN[path.stem]
+    if path.stem not in defaults:
+        near = get_close_matches(path.stem, defaults, 1) or [", ".join(defaults)]
+        raise UsageError(f"{path}: no prompt has this name; did you mean {near[0]}?")
+    default = defaults[path.stem]
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -82,5 +80,11 @@ def read_template(path: Path) -> Template:
     return template
 
 
-_SAMPLES: dict[str, object] = {"skills": ["one", "another"], "count": 4}
+_SAMPLES: dict[str, object] = {
+    "skills": ["one", "another"],
+    "count": 4,
+    "examples": ["one text", "another text"],
+    "nodes": 10,
+    "operation": "deepen",
+}
 """Values to try a template with, where a text will not do."""

@@ -5,14 +5,17 @@ The line of an entry's first unit holds the entry's metadata too: so the entry n
 
 from __future__ import annotations
 
+from array import array
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from codeclm.number_set import NumberSet
 from codeclm.records import Metadata, Unit, draft_id, unit_id
+from codeclm.stages.repeats import RepeatBook
 
-__all__ = ["UnitBook", "UnitResult"]
+__all__ = ["UnitBook", "UnitResult", "bands_of"]
 
 DIGESTS = 1 << 64
 SEPARATOR = "\x1f"
@@ -32,7 +35,7 @@ class UnitBook:
 
     ``rows`` are the lines of earlier sessions; one that makes no sense only costs that its unit is decoded again.
     ``write`` takes a new line down, before any instruction of its unit goes on. ``done`` knows the ids of
-    instructions whose outcome is on record.
+    instructions whose outcome is on record. ``repeats`` is told the bands of the texts, where they have any.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class UnitBook:
         write: Callable[[dict[str, Any]], None] = lambda row: None,
         done: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self.repeats = RepeatBook()
         self._write = write
         self._texts = NumberSet()
         self._finished: dict[int, UnitResult] = {}
@@ -49,8 +53,10 @@ class UnitBook:
             int, str
         ] = {}  # by first unit; use case and skills as one text take a third
         self._results: dict[UnitResult, UnitResult] = {}  # most are equal: they are held once
+        self._came: set[str] = set()  # of those that are begun: the ones that this session came to
         for row in rows:
             self._read(row, done)
+        self.repeats.catch_up()
 
     def __contains__(self, text: int) -> bool:
         """Whether a unit, of this session or an earlier one, kept the text of this digest."""
@@ -63,6 +69,8 @@ class UnitBook:
     def take_finished(self, unit: Unit) -> UnitResult | None:
         """What ``unit`` came to, where all that it kept has its outcome on record; it is told once."""
         result = self._finished.pop(int(unit.id, 16), None)
+        if unit.id in self._begun:
+            self._came.add(unit.id)
         return result if result and result.keep == unit.keep else None
 
     def take_metadata(self, entry_id: str) -> Metadata | None:
@@ -73,27 +81,53 @@ class UnitBook:
         use_case, *skills = text.split(SEPARATOR)
         return Metadata(use_case, tuple(skills))
 
-    def add(self, unit: Unit, texts: Iterable[int], dropped: int) -> None:
-        """``unit`` kept ``texts``, in their order. Raises what ``write`` raises."""
+    def not_reached(self) -> UnitResult:
+        """The sum of the units on file that this session has not come to: what they were to give, kept and dropped."""
+        begun = [texts for identity, texts in self._begun.items() if identity not in self._came]
+        results = self._finished.values()
+        kept = sum(map(len, begun))
+        return UnitResult(
+            kept + sum(result.keep for result in results),
+            kept + sum(result.kept for result in results),
+            sum(result.dropped for result in results),
+        )
+
+    def add(
+        self,
+        unit: Unit,
+        texts: Iterable[int],
+        dropped: int,
+        number: int = 0,
+        bands: Sequence[Sequence[int]] = (),
+    ) -> None:
+        """``unit`` kept ``texts``, in their order; the first has this number. Raises what ``write`` raises."""
         kept = tuple(texts)
         if self._begun.pop(unit.id, None) != kept:
-            words = [f"{text:016x}" for text in kept]
-            line = {"id": unit.id, "keep": unit.keep, "dropped": dropped, "texts": words}
+            row: dict[str, Any] = {"id": unit.id, "keep": unit.keep, "dropped": dropped}
+            row["texts"] = [f"{text:016x}" for text in kept]
             if not unit.draw:
                 metadata = unit.entry.metadata
-                line |= {"use_case": metadata.use_case, "skills": metadata.skills}
-            self._write(line)
+                row |= {"use_case": metadata.use_case, "skills": metadata.skills}
+            if bands:
+                row |= {"number": number, "bands": [*map(_written, bands)]}
+            self._write(row)
         for text in kept:
             self._texts.add(text)
+        for index, own in enumerate(bands):
+            self.repeats.add(number + index, draft_id(unit.id, index), own)
 
     def _read(self, row: Mapping[str, Any], done: Callable[[str], bool]) -> None:
         try:
             identity, keep, dropped = row["id"], int(row["keep"]), int(row["dropped"])
             number, texts = int(identity, 16), tuple(int(text, 16) for text in row["texts"])
+            bands = bands_of(row)
         except (KeyError, TypeError, ValueError):
             return
         if not all(0 <= text < DIGESTS for text in texts):
             return
+        for index, (first, own) in enumerate(bands):
+            if not self.repeats.load(first + index, draft_id(identity, index), own):
+                return
         for text in texts:
             self._texts.add(text)
         if "use_case" in row:
@@ -111,3 +145,15 @@ class UnitBook:
         words = [row["use_case"], *skills] if isinstance(skills, list) else []
         if len(words) > 1 and all(isinstance(one, str) and SEPARATOR not in one for one in words):
             self._metadata[number] = SEPARATOR.join(words)
+
+
+def bands_of(row: Mapping[str, Any]) -> list[tuple[int, Sequence[int]]]:
+    """Of each text of a unit's line, in their order: the number of the first one, and its own bands."""
+    number = int(row.get("number", 0))
+    if not 0 <= number < DIGESTS - len(row.get("bands", ())):
+        raise ValueError("no number of an instruction")
+    return [(number, array("Q", b64decode(text, validate=True))) for text in row.get("bands", ())]
+
+
+def _written(bands: Sequence[int]) -> str:
+    return b64encode(array("Q", bands).tobytes()).decode()

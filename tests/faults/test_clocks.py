@@ -26,12 +26,15 @@ pytestmark = [
 LABELS = {
     "bench/command.py",
     "cache_cli.py",
+    "live.py",
     "llm/hint.py",
     "llm/shelf.py",
     "llm/transfer.py",
+    "progress/json_lines.py",
     "simulator/server.py",
+    "status.py",
 }
-"""Where the wall clock is only written down, or compared with a date of the server's."""
+"""Where the wall clock is only written down, or compared with a date of the server's or a file's."""
 
 
 def per_minute(scale: Scale) -> int:

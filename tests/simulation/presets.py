@@ -16,7 +16,7 @@ from tests.simulation.models import KEY_ENV
 from tests.simulation.replies import CANARY
 from tests.simulation.weather import Weather
 
-__all__ = ["PRESETS", "Preset", "plan_of"]
+__all__ = ["LATER_PRESETS", "PRESETS", "Preset", "plan_of"]
 
 
 HONEST = Manner()
@@ -24,13 +24,14 @@ HONEST = Manner()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preset:
-    """A run: its method, how many seeds it is given, and how its models answer."""
+    """A run: its method, how many seeds it is given, and how its models answer; of ``alike`` seeds much the same."""
 
     name: str
     seeds: int
     method: dict[str, Any] = field(default_factory=dict)
     manner: Manner = HONEST
     judge: bool = False
+    alike: bool = False
 
 
 NONE = {"augment_to": 0}
@@ -56,6 +57,27 @@ PRESETS = (
     ),
     Preset("third party", 3, {"total": 9, "iterations": 2, **NONE}, judge=True),
 )
+CLOSE = {"near_duplicates": 0.8}
+UNFILTERED = {"contrastive_filtering": False, "improvements": 1}
+LATER_PRESETS = (
+    Preset("repeats", 4, {"total": 24, "near_duplicates": 0.5, "iterations": 2, **NONE}),
+    Preset("alike", 5, {"total": 30, **CLOSE, "iterations": 2, **NONE}, alike=True),
+    Preset("alike draws", 3, {"total": 27, **CLOSE, "per_call": 3, **NONE}, alike=True),
+    Preset("alike each", 4, {"per_entry": 6, **CLOSE, "per_call": 3}, alike=True),
+    Preset("selected", 4, {"selected": 9, "iterations": 2, **NONE}),
+    Preset("selected of some", 5, {"selected": 14, "per_call": 2, "iterations": 1, **NONE}),
+    Preset("selected of alike", 5, {"selected": 9, **CLOSE, "per_call": 3, **NONE}, alike=True),
+    Preset(
+        "selected of many",
+        3,
+        {"selected": 8, "near_duplicates": 0.5, "augment_to": 6, "check_pairs": True},
+        Manner(unreadable=0.1, cut=0.05),
+    ),
+    Preset("too few", 3, {"selected": 12, "total": 15, "iterations": 1, **NONE}),
+    Preset("first come", 3, {"selected": 7, **UNFILTERED, **NONE}),
+    Preset("first of alike", 4, {"selected": 12, **CLOSE, **UNFILTERED, **NONE}, alike=True),
+)
+"""What came to the program later has seeds of its own: the others stay the runs that they were."""
 
 
 @cache
@@ -63,9 +85,10 @@ def _plan(preset: Preset) -> Plan:
     spec = {"api_key_env": KEY_ENV}
     names = ("strong", "target", "judge") if preset.judge else ("strong", "target")
     models = {name: {"model": f"openai:sim-{name}@http://127.0.0.1:1/v1", **spec} for name in names}
-    given = {"models": models, "method": preset.method, "prices": SIM_PRICES}
-    settings = load_settings(None, given)
-    source = SeedList(tuple(f"seed {letter}" for letter in "abcdefgh"[: preset.seeds]))
+    method = {"near_duplicates": 0, **preset.method}
+    settings = load_settings(None, {"models": models, "method": method, "prices": SIM_PRICES})
+    last = " x" if preset.alike else ""  # the simulated models go by the last letter
+    source = SeedList(tuple(f"seed {letter}{last}" for letter in "abcdefgh"[: preset.seeds]))
     environ = {KEY_ENV: CANARY}
     return make_plan(Order(source, settings, Path("nowhere"), environ=environ))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from codeclm.assembly import make_job, open_parties, prices_of
 from codeclm.endpoints import endpoint_rows
-from codeclm.engine.events import RunDrained, StepFailed, StepPostponed
+from codeclm.engine.events import Observer, RunDrained, StepFailed, StepPostponed
 from codeclm.engine.run import Run
 from codeclm.errors import RunStopped
 from codeclm.ledger import Ledger
@@ -79,7 +79,7 @@ async def hold_session(
     directory.write_settings(plan.record())
     with closing(Sink(path, disk, receipts.columns)) as sink:
         parties = open_parties(models, SeededStore(universe), plan.models)
-        known = sink.__contains__, sink.units
+        known = sink.__contains__, sink.units, None, sink.is_selected
         job = make_job(plan.source, plan.tally, plan.to_run, parties, plan.templates, *known)
         session = Session(
             plan, directory, sink, ledger, job, earlier, lambda: endpoint_rows(models)
@@ -97,9 +97,8 @@ async def hold_session(
             running.drain(reason)
 
         running: Run
-        async with job.pipeline.open(
-            job.source, [observe, FailureWatch(stop), receipts]
-        ) as running:
+        observers: list[Observer] = [observe, FailureWatch(stop), receipts, *job.watch(stop)]
+        async with job.pipeline.open(job.source, observers) as running:
             universe.on_stop = lambda: running.drain(RunStopped(PERSON))
             reason = await session.consume(running, _View(universe))
         summary, _ = await session.end(complete=reason is None)
