@@ -15,6 +15,8 @@ from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
 from codeclm.check_cli import EPILOG as CHECK_EPILOG
 from codeclm.check_cli import check
+from codeclm.compare_cli import EPILOG as COMPARE_EPILOG
+from codeclm.compare_cli import compare
 from codeclm.console import (
     Progress,
     complain,
@@ -265,6 +267,7 @@ app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
 app.command(epilog=STATUS_EPILOG)(status)
+app.command(epilog=COMPARE_EPILOG)(compare)
 
 
 def main() -> None:

@@ -134,8 +134,8 @@ async def carry_out(
 
 
 async def conduct(
-    work: Callable[[Stopper], Awaitable[Finished]], view: View, advice: str, told: str = ""
-) -> Finished:
+    work: Callable[[Stopper], Awaitable[T]], view: View, advice: str, told: str = ""
+) -> T:
     """Do ``work`` under ``view``, after having it say ``told``. Ctrl-C drains it for 30 s, a second one cancels it."""
     stopper = Stopper()
     loop = asyncio.get_running_loop()

@@ -259,7 +259,7 @@ class Session:
             "versions": _versions(self._earlier),
             "settings_sha256": self._plan.hash(),
             "wanted": wanted,
-            "selection": self._selection(fates["selected"], wanted),
+            "selection": self._selection(fates.get("selected", 0), wanted),
             "counts": {
                 **made,
                 "bad_lines": self._plan.bad_lines,

@@ -35,6 +35,8 @@ __all__ = [
     "difference",
     "explained",
     "load_settings",
+    "merged",
+    "settings_from",
     "settings_tree",
 ]
 
@@ -239,10 +241,13 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 
     Raises UsageError: one line that names the file, the setting and what is wrong with it.
     """
-    where = str(file) if file else "settings"
-    merged = settings_tree(file, flags)
-    _check_models(merged, where)
-    return _validated(merged, where)
+    return settings_from(settings_tree(file, flags), str(file) if file else "settings")
+
+
+def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
+    """The settings that ``tree`` holds. Raises UsageError: one line that names ``where`` and what is wrong."""
+    _check_models(tree, where)
+    return _validated(tree, where)
 
 
 def settings_tree(file: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -251,7 +256,7 @@ def settings_tree(file: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]
     Raises UsageError where the file cannot be read.
     """
     tree = _read(file) if file else {}
-    return _merged({name: value for name, value in tree.items() if value is not None}, flags)
+    return merged({name: value for name, value in tree.items() if value is not None}, flags)
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -278,12 +283,13 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+def merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
+    """``tree`` with ``flags`` over it, part by part; None is no flag."""
     result = dict(tree)
     for name, value in flags.items():
         if isinstance(value, Mapping):
             below = result.get(name)
-            result[name] = _merged(below if isinstance(below, Mapping) else {}, value)
+            result[name] = merged(below if isinstance(below, Mapping) else {}, value)
             if not result[name]:
                 del result[name]
         elif value is not None:

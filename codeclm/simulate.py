@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from codeclm.console import on_signals, print_line, run_loop
+from codeclm.errors import UsageError
+from codeclm.pairs import read_pairs
 
 if TYPE_CHECKING:
     from codeclm.simulator import Schedule, SimulatorServer
@@ -84,6 +87,14 @@ def simulate(
         bool, typer.Option("--prompt-cache", help="Report input read from a prompt cache.")
     ] = False,
     seed: Annotated[int, typer.Option(help="The seed of the simulated world.")] = 0,
+    tuned: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=DATASET",
+            help="A model more: sim-target trained on a dataset.jsonl, by a simple law. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Serve simulated models (sim-strong, sim-target, sim-judge) on loopback: OpenAI-compatible, and /v1/messages."""
     # No other command but the demonstration needs it.
@@ -121,16 +132,25 @@ def simulate(
         prompt_cache=prompt_cache,
         faults=Faults.parse(faults),
     )
-    return run_loop(_serve(SimulatorServer(World(seed), options, port=port)))
+    world = World(seed)
+    for word in tuned or ():
+        name, _, dataset = word.partition("=")
+        if not name or not dataset:
+            raise UsageError(
+                f"--tuned {word}: give NAME=DATASET, as in tuned=runs/first/dataset.jsonl"
+            )
+        world.tune("sim-target", name, read_pairs(Path(dataset)))
+    return run_loop(_serve(SimulatorServer(world, options, port=port), world.models))
 
 
 def _if_given(read: Callable[[str], Schedule], text: str | None) -> Schedule | None:
     return None if text is None else read(text)
 
 
-async def _serve(simulator: SimulatorServer) -> int:
+async def _serve(simulator: SimulatorServer, models: tuple[str, ...]) -> int:
     async with simulator as server:
-        print_line(f"sim-strong, sim-target and sim-judge are at {server.base_url}; Ctrl-C stops")
+        *others, last = models
+        print_line(f"{', '.join(others)} and {last} are at {server.base_url}; Ctrl-C stops")
         stopped = asyncio.Event()
         with on_signals(stopped.set):
             await stopped.wait()

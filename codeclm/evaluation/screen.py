@@ -14,6 +14,9 @@ from codeclm.printable import printable
 
 __all__ = ["print_tables"]
 
+WIDEST_LABEL = 24
+"""What a name of a row may take before it is folded."""
+
 
 def print_tables(tables: Sequence[Table], console: Console | None = None) -> None:
     """One after the other."""
@@ -27,8 +30,12 @@ def _drawn(table: Table) -> RichTable:
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for place, name in enumerate(table.header):
         is_label = place < table.labels
+        widest = max((len(row[place]) for row in table.rows), default=0)
         drawn.add_column(
-            Text(printable(name)), justify="left" if is_label else "right", overflow="fold"
+            Text(printable(name)),
+            justify="left" if is_label else "right",
+            overflow="fold",
+            min_width=min(widest, WIDEST_LABEL) if is_label else None,
         )
     for row in table.rows:
         drawn.add_row(*(Text(printable(cell)) for cell in row))

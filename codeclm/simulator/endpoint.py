@@ -74,10 +74,8 @@ class Endpoint:
         self._number = 0
         self._too_many_said = 0
         self._prompts = PromptCache() if options.prompt_cache else None
-        together = self._scope()
-        self._scopes = {
-            model: self._scope() if options.limits_per_model else together for model in world.models
-        }
+        self._together = self._scope()
+        self._scopes: dict[str, _Scope] = {}
 
     @property
     def is_started(self) -> bool:
@@ -90,12 +88,12 @@ class Endpoint:
 
     def close(self) -> None:
         """Wake all that wait: answers go out at once, hanging requests end."""
-        for scope in self._scopes.values():
+        for scope in (self._together, *self._scopes.values()):
             scope.service.close()
 
     async def sleep(self, duration_s: float | None) -> None:
         """Wait, at most until the endpoint closes."""
-        await next(iter(self._scopes.values())).service.sleep(duration_s)
+        await self._together.service.sleep(duration_s)
 
     def models(self, dialect: Dialect, headers: Mapping[str, str]) -> Reply:
         """The list of models."""
@@ -129,7 +127,7 @@ class Endpoint:
         digest = body_digest(body) if self._options.record_calls else ""
         if digest:
             self.log.received[digest] += 1
-        scope, second = self._scopes[call.model], self.second()
+        scope, second = self._scope_of(call.model), self.second()
         down = self._down(dialect, call, second) if self._downtimes else None
         if down:
             return down
@@ -162,7 +160,7 @@ class Endpoint:
             call = dialect.read_call(body)
         except BadRequest as bad:
             return dialect.error(400, str(bad), param=bad.param, code=bad.code)
-        if call.model not in self._scopes:
+        if call.model not in self._world.models:
             message = (
                 f"The model {call.model[:100]!r} does not exist or you do not have access to it."
             )
@@ -284,6 +282,14 @@ class Endpoint:
             return {}
         states = scope.limits.states(self.second())
         return dialect.limit_headers(states, self._wall_clock()) if states else {}
+
+    def _scope_of(self, model: str) -> _Scope:
+        """Models may join the world while it is served."""
+        if not self._options.limits_per_model:
+            return self._together
+        if model not in self._scopes:
+            self._scopes[model] = self._scope()
+        return self._scopes[model]
 
     def _scope(self) -> _Scope:
         options = self._options

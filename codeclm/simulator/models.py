@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codeclm.simulator.seeded import seeded
 from codeclm.simulator.skills import SKILLS, STRONG_SUITS, WEAK_SKILLS
 
-__all__ = ["JUDGE", "RESPONSE_NOISE", "STRONG", "TARGET", "ModelProfile", "profiles"]
+__all__ = [
+    "GOOD_SLOPE",
+    "JUDGE",
+    "RESPONSE_NOISE",
+    "STRONG",
+    "TARGET",
+    "ModelProfile",
+    "evenly_weak",
+    "profiles",
+]
 
 STRONG = "sim-strong"
 TARGET = "sim-target"
@@ -19,6 +28,10 @@ RESPONSE_NOISE = 0.3
 
 MIDDLING_SKILLS = 7
 """So many skills, drawn by the seed, lie between the target's weak ones and its solid ones."""
+
+GOOD_SLOPE, POOR_SLOPE = 0.12, 0.20
+EVEN_LAG = 4.0
+"""Points by which an evenly weak target is behind the strong model, whatever is asked."""
 
 # Bands of strength, in points of 10.
 _STRONG_SOLID = (8.1, 8.7)
@@ -62,7 +75,20 @@ def profiles(world_seed: int) -> dict[str, ModelProfile]:
     strong = {name: rng.uniform(*strong_bands[name]) for name in SKILLS}
     target = {name: rng.uniform(*target_bands[name]) for name in SKILLS}
     return {
-        STRONG: ModelProfile(STRONG, strong, slope=0.12),
-        TARGET: ModelProfile(TARGET, target, slope=0.20),
-        JUDGE: ModelProfile(JUDGE, strong, slope=0.12, judge_noise_factor=0.6),
+        STRONG: ModelProfile(STRONG, strong, slope=GOOD_SLOPE),
+        TARGET: ModelProfile(TARGET, target, slope=POOR_SLOPE),
+        JUDGE: ModelProfile(JUDGE, strong, slope=GOOD_SLOPE, judge_noise_factor=0.6),
     }
+
+
+def evenly_weak(world_seed: int) -> dict[str, ModelProfile]:
+    """The same models, but the target is as far behind in everything: there is nothing to tailor data to."""
+    models = profiles(world_seed)
+    strong = models[STRONG]
+    level = sum(strong.strengths.values()) / len(strong.strengths)
+    even = dict.fromkeys(SKILLS, level)
+    for name in (STRONG, JUDGE):
+        models[name] = replace(models[name], strengths=even)
+    lagging = dict.fromkeys(SKILLS, level - EVEN_LAG)
+    models[TARGET] = ModelProfile(TARGET, lagging, slope=GOOD_SLOPE)
+    return models

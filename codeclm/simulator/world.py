@@ -7,17 +7,17 @@ favours the response it is shown first by ``position_bias`` points and errs by `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from codeclm.errors import UsageError
-from codeclm.simulator import layouts, writer
+from codeclm.simulator import layouts, models, writer
 from codeclm.simulator.baseline_writer import answer_baseline
 from codeclm.simulator.difficulty import difficulty_of
 from codeclm.simulator.metadata import choose_from, metadata_of, skills_of
-from codeclm.simulator.models import RESPONSE_NOISE, ModelProfile, profiles
+from codeclm.simulator.models import RESPONSE_NOISE, ModelProfile
 from codeclm.simulator.reader import (
     Check,
     Decode,
@@ -35,6 +35,7 @@ from codeclm.simulator.responder import BEST, WORST, quality_of, respond
 from codeclm.simulator.seeded import seeded
 from codeclm.simulator.skills import STRONG_SUITS, WEAK_SKILLS
 from codeclm.simulator.structured import as_json
+from codeclm.simulator.tuning import tuned
 from codeclm.simulator.use_cases import USE_CASES
 from codeclm.simulator.words import words
 
@@ -73,6 +74,8 @@ class World:
     deviation of each score, in points of 10. ``unreadable_share``: of the answers that somebody has to
     read, how many are refusals or garbage (responses are never). ``read`` tells what a prompt asks for.
 
+    ``evenly_weak``: the target is behind the strong model by the same in everything; nothing else is planted.
+
     Raises UsageError for a share outside 0..1 or a negative noise.
     """
 
@@ -84,6 +87,7 @@ class World:
         judge_noise: float = 0.5,
         unreadable_share: float = 0.005,
         read: Callable[[str], Request] = read_prompt,
+        evenly_weak: bool = False,
     ) -> None:
         if not 0 <= unreadable_share <= 1:
             raise UsageError(f"unreadable_share must lie between 0 and 1, not {unreadable_share}")
@@ -94,9 +98,9 @@ class World:
         self.judge_noise = judge_noise
         self.unreadable_share = unreadable_share
         self._read = read
-        self.weak_skills = WEAK_SKILLS
-        self.strong_suits = STRONG_SUITS
-        self._profiles = profiles(seed)
+        self.weak_skills = frozenset[str]() if evenly_weak else WEAK_SKILLS
+        self.strong_suits = frozenset[str]() if evenly_weak else STRONG_SUITS
+        self._profiles = models.evenly_weak(seed) if evenly_weak else models.profiles(seed)
         self._draws = seeded(seed, "draws")
 
     @property
@@ -110,6 +114,15 @@ class World:
             return self._profiles[model]
         except KeyError:
             raise UnknownModel(model) from None
+
+    def tune(self, base: str, name: str, examples: Iterable[tuple[str, str]]) -> None:
+        """Add the model ``name``: ``base`` trained on pairs of instruction and response (see tuning.py).
+
+        Raises UnknownModel for ``base``, UsageError where ``name`` is taken.
+        """
+        if name in self._profiles:
+            raise UsageError(f"the simulated world has a model {name!r} already; give another name")
+        self._profiles[name] = tuned(self.profile(base), name, examples)
 
     def skills_of(self, instruction: str) -> tuple[str, ...]:
         """The 1 to 3 skills that ``instruction`` needs, read from its words."""

@@ -1,0 +1,128 @@
+"""The data sets of a comparison: a run for each variant over one cache, cut to equal size, ready for the trainers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from codeclm.comparison.place import Place
+from codeclm.comparison.settings import CompareSettings
+from codeclm.comparison.training import (
+    axolotl_configuration,
+    conversations,
+    prompt_completions,
+    trl_configuration,
+)
+from codeclm.comparison.variants import Variant
+from codeclm.disk import replace_file
+from codeclm.errors import UsageError
+from codeclm.evaluation.records import TestItem
+from codeclm.evaluation.test_sets import read_test_set, split
+from codeclm.methods.table import DEFAULT
+from codeclm.progress import View
+from codeclm.run import Finished, Order, Stopper, run
+from codeclm.seeds import SeedFile
+from codeclm.settings import merged, settings_from
+
+__all__ = ["DataSet", "make_data", "share_seeds", "write_training_set"]
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """What a variant gave: its run's summary, and how many examples there are in its dataset."""
+
+    variant: Variant
+    finished: Finished
+    examples: int
+
+
+def share_seeds(seeds: Path, field: str, settings: CompareSettings, place: Place) -> None:
+    """Write the seeds and, where no test set is given, what is kept of them for judging. Raises UsageError."""
+    items: Sequence[TestItem] = read_test_set(seeds, field).items
+    if settings.test_set is None:
+        items, held_back = split(items, settings.seed_share)
+        if not items or not held_back:
+            raise UsageError(f"{seeds}: too few instructions to be split into seeds and a test set")
+        _write_items(place.test_set, held_back)
+    for percent in (20, 40, 60, 80, 100):
+        chosen = items if percent == 100 else _share(items, percent)
+        _write_items(place.seeds(percent), chosen)
+
+
+def _share(items: Sequence[TestItem], percent: int) -> Sequence[TestItem]:
+    """At least one of ``items``; a smaller share is a part of a larger one."""
+    whole = len(items)
+    ranked, _ = split(items, max(0.5, percent / 100 * whole) / whole) if whole > 1 else (items, [])
+    return ranked or items[:1]
+
+
+async def make_data(
+    variant: Variant,
+    tree: Mapping[str, Any],
+    settings: CompareSettings,
+    place: Place,
+    view: View,
+    stopper: Stopper,
+) -> DataSet:
+    """Run ``variant`` to its end, or until it is stopped. ``tree`` is the configuration that all share."""
+    changed = merged(_sized(merged(tree, variant.change), settings.size), {"cache": place.cache})
+    checked = settings_from(changed, f"variant {variant.name}")
+    source = SeedFile(place.seeds(round(100 * variant.seed_share)))
+    finished = await run(Order(source, checked, place.run(variant.name)), view, stopper)
+    examples = sum(1 for _ in _rows(finished.dataset)) if finished.dataset else 0
+    return DataSet(variant, finished, examples)
+
+
+def write_training_set(data: DataSet, size: int, settings: CompareSettings, place: Place) -> None:
+    """The first ``size`` examples by id, which is a random choice that stays the same, in the trainers' forms."""
+    directory, training = place.training(data.variant.name), settings.training
+    rows = [*islice(_rows(data.finished.dataset), size)]
+    _write_rows(directory / "dataset.jsonl", rows)
+    _write_rows(directory / "trl" / "data" / "train.jsonl", prompt_completions(rows))
+    _write(directory / "trl" / "sft.yaml", trl_configuration(training, "data", "model"))
+    _write_rows(directory / "axolotl" / "train.jsonl", conversations(rows))
+    _write(
+        directory / "axolotl" / "sft.yaml", axolotl_configuration(training, "train.jsonl", "model")
+    )
+
+
+def _sized(tree: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """``tree`` with a size, unless it has one of its own: exactly so many examples are to come out.
+
+    A method that cannot be asked for examples is asked for as many instructions.
+    """
+    method = tree.get("method") or {}
+    if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
+        return dict(tree)
+    counts_examples = method.get("name", DEFAULT) == DEFAULT
+    return merged(tree, {"method": {"selected" if counts_examples else "total": size}})
+
+
+def _rows(path: Path | None) -> Iterator[dict[str, Any]]:
+    assert path is not None
+    with path.open("rb") as file:
+        yield from map(json.loads, file)
+
+
+def _write_items(path: Path, items: Iterable[TestItem]) -> None:
+    rows = (
+        {"id": item.id, "instruction": item.instruction, "category": item.category}
+        for item in items
+    )
+    _write_rows(path, rows)
+
+
+def _write_rows(path: Path, rows: Iterable[Row]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, (json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, [text.encode()])
