@@ -69,7 +69,8 @@ class Tab:
     async def open(self, url: str) -> None:
         """Load a page and wait until it is loaded."""
         self._loaded.clear()
-        await self.send("Page.navigate", url=url)
+        told = await self.send("Page.navigate", url=url)
+        assert not told.get("errorText"), (url, told)
         await asyncio.wait_for(self._loaded.wait(), 60)
 
     async def run(self, script: str) -> Any:

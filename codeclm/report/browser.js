@@ -216,7 +216,7 @@
   else show(source.first);
 
   // New figures, while somebody looks. A document that is asked for runs nothing, and the page's policy holds in it.
-  let version = "";
+  let version = document.body.dataset.version;
   const refresh = () => {
     const request = new XMLHttpRequest();
     const again = (milliseconds) => setTimeout(refresh, milliseconds);
@@ -240,5 +240,5 @@
     };
     request.send();
   };
-  if (live) refresh();
+  if (live) setTimeout(refresh, 2000);
 })();

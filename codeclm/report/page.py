@@ -54,11 +54,16 @@ def report_page(reading: Reading, most: int = EXAMPLES, most_bytes: int = EXAMPL
     ).html
 
 
-def live_shell(reading: Reading) -> Shell:
-    """The page that asks its server for examples, and for new figures."""
+def live_shell(reading: Reading, version: str) -> Shell:
+    """The page that asks its server for examples, and for figures newer than those of ``version``."""
     seeds = SeedTexts(reading.archive.settings)
     return _shell(
-        reading, live=True, island="[]", examples=len(reading), seeds_missing=seeds.why_not()
+        reading,
+        live=True,
+        island="[]",
+        examples=len(reading),
+        seeds_missing=seeds.why_not(),
+        version=version,
     )
 
 
@@ -68,7 +73,13 @@ def figures_fragment(reading: Reading) -> str:
 
 
 def _shell(
-    reading: Reading, *, live: bool, island: str, examples: int, seeds_missing: str
+    reading: Reading,
+    *,
+    live: bool,
+    island: str,
+    examples: int,
+    seeds_missing: str,
+    version: str = "",
 ) -> Shell:
     style = house_style() + files(PACKAGE).joinpath("report.css").read_text("utf-8")
     script = files(PACKAGE).joinpath("browser.js").read_text("utf-8")
@@ -84,6 +95,7 @@ def _shell(
         script=script,
         policy=policy,
         live=live,
+        version=version,
         island=island,
         examples=examples,
         seeds_missing=seeds_missing,

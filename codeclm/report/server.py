@@ -112,7 +112,7 @@ class ViewServer:
 
     async def _page(self, request: web.Request) -> web.Response:
         await self._keep_up()
-        shell = await self._read(lambda: live_shell(self.reading))
+        shell = await self._read(lambda: live_shell(self.reading, str(self._version)))
         policy = f"{shell.policy}; frame-ancestors 'none'"
         return _html(shell.html, {"Content-Security-Policy": policy})
 
