@@ -21,6 +21,7 @@ from codeclm.llm.events import Answered
 from codeclm.llm.names import parse_model
 from codeclm.llm.providers import Models
 from codeclm.llm.spec import check_spec, warnings_for
+from codeclm.methods.table import every_prompt
 from codeclm.plan import Order, make_plan, templates_of
 from codeclm.prices import how_to_give
 from codeclm.rundir import read_settings
@@ -170,7 +171,7 @@ def _prompts(settings: Settings) -> Iterator[Finding]:
     sound = True
     for path in sorted(settings.prompts.glob("*.jinja")):
         try:
-            read_template(path)
+            read_template(path, every_prompt())
         except UsageError as error:
             sound = False
             yield Finding("problem", str(error))

@@ -24,6 +24,7 @@ class Judgement:
     scores: Mapping[str, Any]
     responses: Mapping[Responder, str] | None
     target_cut_off: bool = False
+    target_refused: bool = False
 
     @property
     def winner(self) -> Responder:
@@ -31,9 +32,17 @@ class Judgement:
         return "target" if self.gap < 0 else "strong"
 
     @property
-    def is_usable(self) -> bool:
-        """Whether the winner's response can be learnt from: it is on record and whole."""
-        return self.responses is not None and not (self.target_cut_off and self.gap < 0)
+    def flaw(self) -> str:
+        """Why nothing can be learnt from the winner's response, if it is on record; "" where something can."""
+        if (
+            self.winner == "strong"
+        ):  # half an answer of it, or none, ends an instruction before it is judged
+            return ""
+        if self.target_cut_off:
+            return "was cut off"
+        if self.target_refused:
+            return "is a refusal"
+        return "is empty" if self.responses and not self.responses["target"].strip() else ""
 
 
 def judgements(row: Mapping[str, Any]) -> list[Judgement]:
@@ -57,4 +66,5 @@ def _judgement(record: Mapping[str, Any], iteration: int) -> Judgement:
         record["scores"],
         responses,
         bool(record.get("target_cut_off")),
+        bool(record.get("target_refused")),
     )

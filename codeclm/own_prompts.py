@@ -98,6 +98,8 @@ def own_prompt(template: Template, constants: Mapping[str, object]) -> OwnPrompt
 
     ``constants`` are the variables that are the same in each prompt of a run.
     """
+    if template.name not in VARIABLES:
+        return None
     fixed = {name: value for name, value in constants.items() if name in template.allows}
     try:
         pattern = _pattern(template, fixed)

@@ -122,6 +122,7 @@ def _lineage(comparison: Comparison, verdict: Verdict | None) -> Row:
         "strong_response": comparison.strong,
         "target_response": comparison.target,
         "target_cut_off": comparison.target_cut_off,
+        "target_refused": comparison.target_refused,
         "history": _history(draft.previous),
     }
 
@@ -139,6 +140,7 @@ def _history(latest: Verdict | None) -> list[Row]:
             "strong_response": earlier.comparison.strong,
             "target_response": earlier.comparison.target,
             "target_cut_off": earlier.comparison.target_cut_off,
+            "target_refused": earlier.comparison.target_refused,
         }
         for earlier in reversed([*_back_from(latest)])
     ]

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from codeclm.cli import app
+from codeclm.methods.table import every_prompt
 from codeclm.settings_problems import checked
 from tests.running import nobody_listening
 
@@ -103,6 +104,10 @@ def test_metadata_prompts_and_limits_are_told(place: Path) -> None:
     """What a run would use is said in words: limits stated or to be found, prompts of one's own."""
     (place / "prompts").mkdir()
     (place / "prompts" / "improve.jinja").write_text("{{ action }} {{ instruction }}")
+    for name in ("evolve", "evaluate"):  # of another method, and of no method
+        variables = every_prompt()[name].requires
+        text = " ".join(f"{{{{ {variable} }}}}" for variable in variables)
+        (place / "prompts" / f"{name}.jinja").write_text(text)
     (place / "settings.yaml").write_text(
         "models:\n"
         "  strong: {model: 'openai:big', requests_per_minute: 5000, max_in_flight: 8}\n"

@@ -140,6 +140,28 @@ def test_preferences_are_all_comparisons_that_were_decided(finished: Path, tmp_p
     assert len(split) == 2 * len(expected)
 
 
+def test_nobody_learns_from_a_refusal_or_a_repeat(finished: Path, tmp_path: Path) -> None:
+    """The target's win is no preference where it refused, was cut off or said nothing; nor is any of a repeat."""
+    run = tmp_path / "run"
+    run.mkdir()
+    for path in finished.glob("*.json*"):
+        (run / path.name).write_bytes(path.read_bytes())
+    plain = next(row for row in rows(run / "discarded.jsonl") if row["iteration"] == 4)
+    won = {**plain, "gap": -5.0, "history": []}
+    changes: tuple[dict[str, Any], ...] = (
+        *({"target_refused": True}, {"target_cut_off": True}, {"target_response": " "}),
+        *({"repeats": "another"}, {}),
+    )
+    made = [{**won, "id": f"{n:016x}", **change} for n, change in enumerate(changes)]
+    (run / "dataset.jsonl").write_text("")
+    (run / "discarded.jsonl").write_text("".join(json.dumps(row) + "\n" for row in made))
+    export(run, tmp_path / "out", "dpo", wording=Wording(plain=True))
+    (only,) = rows(tmp_path / "out" / "train.jsonl")
+    assert only["chosen"] == won["target_response"]
+    left_out = json.loads((tmp_path / "out" / "export.json").read_text())["left_out"]
+    assert sorted(left_out.values()) == [1, 3]
+
+
 def test_only_and_min_gap_choose(finished: Path, tmp_path: Path) -> None:
     """What is left out is counted, by reason; where nothing is left nothing is written."""
     all_rows = rows(finished / "dataset.jsonl")

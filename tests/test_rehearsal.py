@@ -141,6 +141,17 @@ async def test_what_cannot_be_read_back_is_told_and_replaced(tmp_path: Path) -> 
     assert check_books(tmp_path / "run-rehearsal")["counts"]["missing"] == 0
 
 
+async def test_prompts_of_a_baseline_are_rehearsed_with_the_packages_own(tmp_path: Path) -> None:
+    """Simulated models know those alone; a warning names the user's, and the run goes on."""
+    prompts = own_prompts(tmp_path, {"evolve": "{{ operation }}: {{ instruction }}"})
+    models = {"models": MODELS, "prompts": prompts, "method": {"name": "wizardlm", "total": 8}}
+    asked = Order(seeds(3), load_settings(None, models), tmp_path / "run", environ={})
+    said: list[str] = []
+    assert await rehearse(asked, Rehearsal(), NoView(), said.append) in {0, 3}
+    assert any("evolve.jinja: simulated models cannot read it" in line for line in said)
+    check_books(tmp_path / "run-rehearsal")
+
+
 def test_a_template_is_turned_round() -> None:
     """What was rendered is read back exactly, texts of any kind included; foreign prompts are left to others."""
     defaults = load_templates()

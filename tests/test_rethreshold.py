@@ -188,6 +188,30 @@ CASES: list[tuple[str, Subject, float, tuple[str, int | None]]] = [
         ("undetermined", None),
     ),
     (
+        "refused before",
+        subject("selected", 0, 4, history=[judged(-2, target_refused=True)]),
+        1,
+        ("discarded", None),
+    ),
+    (
+        "empty before",
+        subject("selected", 0, 4, history=[judged(-2, target_response=" ")]),
+        1,
+        ("discarded", None),
+    ),
+    (
+        "refused, and within",
+        subject("discarded", 1, -5, reason="the target response wins but is a refusal"),
+        6,
+        ("undetermined", None),
+    ),
+    (
+        "a repeat",
+        subject("discarded", 2, 5, reason="near-duplicate", repeats="b"),
+        1,
+        ("discarded", None),
+    ),
+    (
         "another reason",
         subject("discarded", 1, 5, reason="it overlaps a test set"),
         3,

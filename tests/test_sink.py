@@ -64,6 +64,7 @@ def test_a_selected_row_has_all_that_is_promised(tmp_path: Path) -> None:
             "strong_response": "S",
             "target_response": "T",
             "target_cut_off": False,
+            "target_refused": False,
             "history": [
                 {
                     "instruction": f"text a {n}",
@@ -72,6 +73,7 @@ def test_a_selected_row_has_all_that_is_promised(tmp_path: Path) -> None:
                     "strong_response": "S",
                     "target_response": "T",
                     "target_cut_off": False,
+                    "target_refused": False,
                 }
                 for n in (1, 2)
             ],

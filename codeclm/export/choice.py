@@ -18,7 +18,8 @@ NO_GAP = "no gap is on record"
 GAP_TOO_SMALL = "the gap is not above --min-gap"
 OTHER_WINNER = "the other model's win"
 NOT_KEPT = "the responses of that iteration are not on record"
-CUT_OFF = "the better response was cut off"
+FLAWED = "the better response was cut off, a refusal or empty"
+REPEATED = "of an instruction that repeats another"
 ALIKE = "both responses are the same"
 
 
@@ -73,14 +74,16 @@ class Chosen:
         for row in chain(archive.selected(), archive.discarded(), archive.failed()):
             for one in judgements(row) if "instruction" in row else ():
                 reason = ""
-                if abs(one.gap) <= self.min_gap:
+                if "repeats" in row:
+                    reason = REPEATED
+                elif abs(one.gap) <= self.min_gap:
                     reason = GAP_TOO_SMALL
                 elif self.only not in {None, one.winner}:
                     reason = OTHER_WINNER
                 elif one.responses is None:
                     reason = NOT_KEPT
-                elif not one.is_usable:
-                    reason = CUT_OFF
+                elif one.flaw:
+                    reason = FLAWED
                 elif one.responses["strong"] == one.responses["target"]:
                     reason = ALIKE
                 if reason or one.responses is None:

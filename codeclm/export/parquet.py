@@ -22,6 +22,7 @@ _COMPARED = [
     ("strong_response", pa.string()),
     ("target_response", pa.string()),
     ("target_cut_off", pa.bool_()),
+    ("target_refused", pa.bool_()),
 ]
 SCHEMA = pa.schema(
     [

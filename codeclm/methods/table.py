@@ -22,7 +22,7 @@ from codeclm.methods.baseline import BaselineOptions
 from codeclm.methods.job import Job
 from codeclm.methods.options import CodecLMOptions
 from codeclm.stages.prompt import Template
-from codeclm.stages.templates import load_templates
+from codeclm.stages.templates import evaluation_template, load_templates
 
 __all__ = [
     "DEFAULT",
@@ -31,6 +31,7 @@ __all__ = [
     "OPTIONS",
     "PROMPTS",
     "closest",
+    "every_prompt",
     "name_of",
     "templates_for",
     "unused",
@@ -82,8 +83,14 @@ def templates_for(options: CodecLMOptions, directory: Path | None) -> Mapping[st
 
     Raises UsageError as ``load_templates`` does.
     """
-    every = {name for prompts in PROMPTS.values() for name in prompts}
-    return load_templates(directory, PROMPTS[name_of(options)], every)
+    return load_templates(directory, PROMPTS[name_of(options)], every_prompt())
+
+
+def every_prompt() -> Mapping[str, Template]:
+    """The prompts of all methods, and that of the evaluation, by name."""
+    evaluation = evaluation_template()
+    named = {name: one for prompts in PROMPTS.values() for name, one in prompts.items()}
+    return {**named, evaluation.name: evaluation}
 
 
 def closest(name: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from codeclm.judgements import Judgement, judgements
 from codeclm.records import Responder
-from codeclm.stages.filter import TARGET_CUT_OFF, WITHIN
+from codeclm.stages.filter import TARGET_WINS_BUT, WITHIN
 
 __all__ = ["BOTH", "FATES", "Decision", "Rule", "Subject", "subject_of"]
 
@@ -71,6 +71,8 @@ class Rule:
 
     def decide(self, subject: Subject) -> Decision:
         """What becomes of ``subject``."""
+        if "repeats" in subject.row:  # a repeat is dropped as a whole, before any theta
+            return Decision(subject.last, reason=subject.barred)
         if not subject.is_whole:
             return Decision("undetermined", reason=NO_SCORES)
         for one in subject.comparisons:
@@ -84,8 +86,8 @@ class Rule:
             return Decision(subject.last, reason=subject.barred)
         if one.responses is None:
             return Decision("undetermined", reason=NOT_KEPT)
-        if not one.is_usable:
-            return Decision("discarded", reason=TARGET_CUT_OFF)
+        if one.flaw:
+            return Decision("discarded", reason=f"{TARGET_WINS_BUT} {one.flaw}")
         if one.winner not in self.winners:
             return Decision("discarded", reason=OTHER_WINNER.format(winner=one.winner))
         return Decision("selected", one)
@@ -94,7 +96,7 @@ class Rule:
         row = subject.row
         if row.get("gap") is None:  # declined or failed on its way, which no theta changes
             return Decision(subject.last, reason=subject.barred)
-        if subject.barred and subject.barred != TARGET_CUT_OFF:
+        if subject.barred and not subject.barred.startswith(TARGET_WINS_BUT):
             return Decision(subject.last, reason=subject.barred)
         if int(row["iteration"]) < self.iterations:
             return Decision("undetermined", reason=GONE_ON)

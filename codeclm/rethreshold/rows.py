@@ -44,5 +44,6 @@ def _example(row: dict[str, Any], taken: Judgement) -> dict[str, Any]:
         "strong_response": taken.responses["strong"],
         "target_response": taken.responses["target"],
         "target_cut_off": taken.target_cut_off,
+        "target_refused": taken.target_refused,
         "history": row["history"][: taken.iteration - 1],
     }

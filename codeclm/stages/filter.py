@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from codeclm.records import Again, Comparison, Example, Rejection, Verdict
 
-__all__ = ["TARGET_CUT_OFF", "WITHIN", "Filter"]
+__all__ = ["TARGET_WINS_BUT", "WITHIN", "Filter"]
 
-TARGET_CUT_OFF = "the target response wins but was cut off"
+TARGET_WINS_BUT = "the target response wins but"
+"""How the reason begins where nothing can be learnt from the winner."""
 
 WITHIN = "gap within"
 """How the reason begins where the iterations were used up and no gap exceeded theta."""
@@ -36,7 +37,7 @@ class Filter:
         if gap < -self.theta:
             flaw = _flaw_of_target(comparison)
             if flaw:
-                return Rejection(verdict, f"the target response wins but {flaw}")
+                return Rejection(verdict, f"{TARGET_WINS_BUT} {flaw}")
             return Example(comparison, "target", verdict)
         if comparison.draft.iteration < self.iterations:
             return Again(comparison.draft, verdict)
