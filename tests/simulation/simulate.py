@@ -170,8 +170,12 @@ def _files(path: Path) -> dict[str, dict[str, bytes]]:
 
 
 def _calls(files: dict[str, dict[str, bytes]]) -> dict[str, Any]:
-    """By the id of a discarded instruction: the answers that went into it. An endpoint's own words may differ."""
-    return {key: orjson.loads(row)["calls"] for key, row in files["discarded"].items()}
+    """By the id of a discarded instruction: the answers that went into it. An endpoint's own words may differ.
+
+    But for repeats: what was paid for one before it was known to be one is a matter of arrival.
+    """
+    found = ((key, orjson.loads(row)) for key, row in files["discarded"].items())
+    return {key: row["calls"] for key, row in found if "repeats" not in row}
 
 
 @cache
