@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from codeclm.costs import price_in_rows
+from codeclm.errors import UsageError
+from codeclm.llm.money import PICODOLLARS
+from codeclm.prices import Price, Prices
 from codeclm.report.lineage import Call
 from codeclm.report.words import count, money
 
@@ -38,30 +43,33 @@ class CallRow:
 
 
 class Tariff:
-    """Prices for a million tokens, by model: those that ``settings`` hold."""
+    """What a call costs: by the prices of the package, those of the run's ``settings`` over them.
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    ``summary`` tells which models the run has asked: rows name them without the URLs of their servers.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], summary: Mapping[str, Any]) -> None:
         inner = settings.get("settings")
-        prices = inner.get("prices") if isinstance(inner, Mapping) else None
-        self._prices = prices if isinstance(prices, Mapping) else {}
+        own = inner.get("prices") if isinstance(inner, Mapping) else None
+        self._prices = Prices(dict(_readable(own if isinstance(own, Mapping) else {})))
+        rows = summary.get("calls")
+        named = (row.get("model") for row in (rows if isinstance(rows, list) else ()))
+        self._models = {str(model) for model in named}
 
     def cost(self, call: Call) -> float | None:
         """What the call costs where the cache did not answer it; None where price or tokens are not known."""
-        price = self._price(call.model)
-        if price is None or call.input_tokens is None or call.output_tokens is None:
+        if call.input_tokens is None or call.output_tokens is None:
             return None
-        sides = (price.get("input"), call.input_tokens), (price.get("output"), call.output_tokens)
-        if not all(isinstance(one, int | float) for one, _ in sides):
+        price = price_in_rows(self._prices, {*self._models, call.model}, call.model)
+        if price is None:
             return None
-        return sum(float(one or 0) * tokens for one, tokens in sides) / 1e6
+        return price.picodollars(call.input_tokens, call.output_tokens) / PICODOLLARS
 
-    def _price(self, model: str) -> Mapping[str, Any] | None:
-        bare = model.partition("@")[0]
-        for name in (model, bare, bare.partition(":")[2]):
-            price = self._prices.get(name)
-            if isinstance(price, Mapping):
-                return price
-        return None
+
+def _readable(own: Mapping[str, Any]) -> Iterator[tuple[str, Price]]:
+    for model, given in own.items():
+        with suppress(KeyError, TypeError, UsageError):  # a file is what somebody made of it
+            yield str(model), Price(given["input"], given["output"], given.get("cached_input"))
 
 
 def costs_of(summary: Mapping[str, Any], selected: int) -> Costs:

@@ -69,7 +69,7 @@ def explanation(run: Path, identity: str) -> Explanation:
     return Explanation(
         lineage,
         _theta(archive.settings),
-        Tariff(archive.settings),
+        Tariff(archive.settings, archive.summary),
         seed,
         seeds.why_not() if lineage.seed_id and seed is None else "",
         _unit(archive.units(), lineage.id) if lineage.rounds else None,

@@ -141,7 +141,7 @@ def _details(reading: Reading, seeds: SeedTexts, most: int) -> list[dict[str, An
     numbers = choose(reading, most)
     found = [(n, one) for n in numbers if (one := reading.lineage(n)) is not None]
     texts = seeds.find({one.seed_id for _, one in found if one.seed_id is not None})
-    tariff, theta = Tariff(reading.archive.settings), reading.figures.theta
+    tariff, theta = Tariff(reading.archive.settings, reading.archive.summary), reading.figures.theta
     return [detail(one, _seed(one, texts), theta, tariff) for _, one in found]
 
 

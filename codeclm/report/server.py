@@ -145,7 +145,12 @@ class ViewServer:
             return None
         settings, seed_id = self.reading.archive.settings, lineage.seed_id
         seed = SeedTexts(settings).find({seed_id}).get(seed_id) if seed_id else None
-        return detail(lineage, seed, self.reading.figures.theta, Tariff(settings))
+        return detail(
+            lineage,
+            seed,
+            self.reading.figures.theta,
+            Tariff(settings, self.reading.archive.summary),
+        )
 
     async def _keep_up(self) -> None:
         """Read what is new, at most once a second."""
