@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from codeclm import explain_cli, report_cli, view_cli
+from codeclm import explain_cli, report_cli, run_cli, view_cli
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
 from codeclm.check_cli import EPILOG as CHECK_EPILOG
@@ -18,15 +15,11 @@ from codeclm.check_cli import check
 from codeclm.compare_cli import EPILOG as COMPARE_EPILOG
 from codeclm.compare_cli import compare
 from codeclm.console import (
-    Progress,
     complain,
-    execute,
     interruptible,
     print_line,
-    run_loop,
-    view_for,
 )
-from codeclm.errors import CodecLMError, UsageError
+from codeclm.errors import CodecLMError
 from codeclm.evaluate_cli import evaluate as evaluate_commands
 from codeclm.export_cli import EPILOG as EXPORT_EXAMPLES
 from codeclm.export_cli import export
@@ -34,17 +27,11 @@ from codeclm.init_cli import EPILOG as INIT_EPILOG
 from codeclm.init_cli import init
 from codeclm.plan_cli import EPILOG as PLAN_EPILOG
 from codeclm.plan_cli import plan_command
-from codeclm.progress import View
 from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
 from codeclm.rethreshold_cli import rethreshold
-from codeclm.run import Order
-from codeclm.seeds import MetadataFile, SeedFile
-from codeclm.settings import load_settings
 from codeclm.simulate import simulate
-from codeclm.sources import Source
 from codeclm.status_cli import EPILOG as STATUS_EPILOG
 from codeclm.status_cli import status
-from codeclm.stdin import SeedStream, spooled_stdin
 from codeclm.version import __version__
 
 __all__ = ["main"]
@@ -59,215 +46,23 @@ app = typer.Typer(
 )
 
 
-app.add_typer(cache_commands, name="cache")
-app.add_typer(evaluate_commands, name="evaluate")
-
-METHOD_FLAGS = (
-    *("total", "selected", "per_entry", "iterations", "theta", "augment_to", "language"),
-    *("near_duplicates", "decontaminate"),
-    *("self_rubrics", "contrastive_filtering"),
-)
-"""Options of a run that are settings of the method, under the same name."""
-
-BUDGET_FLAGS = ("max_cost", "max_calls", "max_tokens", "max_hours")
-
-MODEL = "PROVIDER:MODEL[@BASE_URL]"
-
-ProgressFlag = Annotated[
-    Progress,
-    typer.Option(
-        help="auto: a live picture on a terminal, else plain lines; json: JSON lines on stdout."
-    ),
-]
-LogFileFlag = Annotated[
-    Path | None,
-    typer.Option(
-        "--log-file",
-        metavar="FILE",
-        help="Append what happens: retries, pauses, outages, failures; no prompts, no answers.",
-        show_default=False,
-    ),
-]
-MetricsFlag = Annotated[
-    int | None,
-    typer.Option(
-        "--metrics-port",
-        min=1,
-        max=65535,
-        help="Serve metrics to Prometheus at 127.0.0.1 (codeclm[metrics]).",
-        show_default=False,
-    ),
-]
-
-
-def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
-    """An option that is left to the settings where it is not given."""
-    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
-
-
-@app.command()
-def run(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The run's directory.")],
-    seeds: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="SEEDS",
-            help="Seed instructions: .jsonl, .json, .csv, .txt, or - for JSON lines on stdin.",
-        ),
-    ] = None,
-    metadata: Annotated[Path | None, _flag("Metadata (use_case, skills) instead of SEEDS.")] = None,
-    config: Annotated[Path | None, _flag("Settings in YAML; flags go over them.")] = None,
-    strong: Annotated[str | None, _flag("The model that writes the data.", metavar=MODEL)] = None,
-    target: Annotated[str | None, _flag("The model the data is for.", metavar=MODEL)] = None,
-    judge: Annotated[str | None, _flag("Rates responses [strong].", metavar=MODEL)] = None,
-    method_name: Annotated[
-        str | None,
-        _flag(
-            "codeclm, self-instruct, alpagasus, tree-instruct, wizardlm or wizardlm+ [codeclm].",
-            "--method",
-            metavar="NAME",
-        ),
-    ] = None,
-    total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
-    selected: Annotated[
-        int | None,
-        _flag(
-            "Selected examples to make; --total is then the most instructions to make [20 each]."
-        ),
-    ] = None,
-    per_entry: Annotated[
-        int | None, _flag("Instructions for each metadata entry, instead of --total.")
-    ] = None,
-    iterations: Annotated[int | None, _flag("Most comparisons of an instruction [4].")] = None,
-    theta: Annotated[float | None, _flag("Select pairs with a larger gap than this [3].")] = None,
-    augment_to: Annotated[
-        int | None, _flag("Metadata entries to reach by mix and match [200].")
-    ] = None,
-    near_duplicates: Annotated[
-        float | None,
-        _flag("Drop instructions as similar as this to one of a lower number; 0: none [0.8]."),
-    ] = None,
-    decontaminate: Annotated[
-        list[Path] | None,
-        _flag(
-            "Evaluation texts (in the forms of SEEDS) that no instruction may overlap; repeatable."
-        ),
-    ] = None,
-    language: Annotated[str | None, _flag("Of the data [each seed's own].")] = None,
-    self_rubrics: Annotated[bool | None, _flag("Improve what is not selected [on].")] = None,
-    contrastive_filtering: Annotated[bool | None, _flag("Select by the gap [on].")] = None,
-    seed: Annotated[int | None, _flag("Another seed draws another dataset [0].")] = None,
-    max_in_flight: Annotated[int | None, _flag("Calls at once to each model [64].")] = None,
-    max_cost: Annotated[
-        float | None, _flag("Stop before more US dollars are spent, all sessions together.")
-    ] = None,
-    max_calls: Annotated[int | None, _flag("Stop before more calls are made.")] = None,
-    max_tokens: Annotated[
-        int | None, _flag("Stop before more tokens are used, of input and output together.")
-    ] = None,
-    max_hours: Annotated[float | None, _flag("Stop after so many hours.")] = None,
-    prompts: Annotated[Path | None, _flag("Directory of prompts of your own.")] = None,
-    cache: Annotated[Path | None, _flag("Cache shared by runs [OUTPUT/cache].")] = None,
-    field: Annotated[
-        str, typer.Option(help="The field that holds the instruction.")
-    ] = "instruction",
-    skip_bad_lines: Annotated[
-        bool, typer.Option("--skip-bad-lines", help="Count what cannot be read and go on.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try failed items again, with new draws.")
-    ] = False,
-    rehearse: Annotated[
-        bool,
-        typer.Option("--rehearse", help="For free, on simulated models, in OUTPUT-rehearsal."),
-    ] = False,
-    faults: Annotated[
-        str, typer.Option(help="Of the simulated models; codeclm simulate --faults list.")
-    ] = "",
-    latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "0",
-    progress: ProgressFlag = Progress.auto,
-    log_file: LogFileFlag = None,
-    metrics_port: MetricsFlag = None,
-) -> int:
-    """Make a dataset from SEEDS. The same command resumes an interrupted run."""
-    given = dict(locals())
-
-    def act(order: Order) -> int:
-        view = view_for(progress, log_file, metrics_port)
-        if rehearse:
-            return _rehearse(order, faults, latency, view)
-        if faults or latency != "0":
-            raise UsageError("--faults and --latency are for --rehearse; a run has real models")
-        return run_loop(execute(order, view))
-
-    return _with_order(given, act)
-
-
-def _with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
-    """What ``act`` returns for the order that the options ``given`` to a run, by their names, come to."""
-    parties = ("strong", "target", "judge")
-    models = {name: {"model": given[name]} for name in parties}
-    method = {name: given.get(name) for name in METHOD_FLAGS}  # a plan has a --selected of its own
-    method["name"] = given["method_name"]
-    budget = {name: given[name] for name in BUDGET_FLAGS}
-    flags = {"models": models, "method": method, "budget": budget}
-    flags |= {name: given[name] for name in ("seed", "prompts", "cache")}
-    settings = load_settings(given["config"], flags)
-    if given["max_in_flight"] is not None:
-        settings = settings.with_max_in_flight(given["max_in_flight"])
-    counted = settings.method.total is not None
-    places = (given[name] for name in ("seeds", "metadata", "field", "skip_bad_lines"))
-    with _source(*places, counted=counted) as source:
-        return act(Order(source, settings, given["output"], given.get("retry_failed", False)))
-
-
-def _rehearse(order: Order, faults: str, latency: str, view: View) -> int:
-    # It loads the simulator, which no run needs.
-    from codeclm.rehearsal import Rehearsal, rehearse  # noqa: PLC0415
-
-    rehearsal = Rehearsal(faults, latency)
-    return run_loop(rehearse(order, rehearsal, view, print_line))
-
-
-@app.command()
-def demo(
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The run's directory [a new one].")
-    ] = None,
-    total: Annotated[int, typer.Option(help="Instructions to make.")] = 300,
-    latency: Annotated[str, typer.Option(help="Of the simulated models, like 50ms.")] = "20ms",
-    progress: ProgressFlag = Progress.auto,
-    log_file: LogFileFlag = None,
-    metrics_port: MetricsFlag = None,
-) -> int:
-    """Run the whole method on simulated models: no key, no cost, over real HTTP on loopback."""
-    # It loads the simulator, which no run needs.
-    from codeclm.demo import demo_order, demo_server, describe  # noqa: PLC0415
-
-    async def demonstrate() -> int:
-        async with demo_server(latency) as server:
-            order = demo_order(server.base_url, output, total)
-            view = view_for(progress, log_file, metrics_port)
-            code = await execute(order, view, advice="run codeclm demo again")
-            if code in {0, 3} and not view.is_for_machines:
-                describe(order, print_line)
-            return code
-
-    return run_loop(demonstrate())
-
-
-app.command()(bench)
-app.command()(simulate)
-app.command("plan", epilog=PLAN_EPILOG)(plan_command(run, _with_order))
+# In the order in which they are of use: before a run, the run, after it, and all else.
 app.command(epilog=INIT_EPILOG)(init)
 app.command(epilog=CHECK_EPILOG)(check)
-app.command(epilog=report_cli.EPILOG)(report_cli.report)
-app.command(epilog=view_cli.EPILOG)(view_cli.view)
-app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
-app.command(epilog=EXPORT_EXAMPLES)(export)
-app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
+app.command("plan", epilog=PLAN_EPILOG)(plan_command(run_cli.run, run_cli.with_order))
+app.command(epilog=run_cli.RUN_EPILOG)(run_cli.run)
 app.command(epilog=STATUS_EPILOG)(status)
+app.command(epilog=view_cli.EPILOG)(view_cli.view)
+app.command(epilog=report_cli.EPILOG)(report_cli.report)
+app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
+app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
+app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=COMPARE_EPILOG)(compare)
+app.command()(bench)
+app.command()(run_cli.demo)
+app.command()(simulate)
+app.add_typer(evaluate_commands, name="evaluate")
+app.add_typer(cache_commands, name="cache")
 
 
 def main() -> None:
@@ -286,23 +81,6 @@ def main() -> None:
     except BrokenPipeError:
         code = 141
     sys.exit(code or 0)
-
-
-@contextmanager
-def _source(
-    seeds: str | None, metadata: Path | None, field: str, skip: bool, *, counted: bool
-) -> Iterator[Source]:
-    if (seeds is None) == (metadata is None):
-        raise UsageError("give either SEEDS (a file, or -) or --metadata FILE")
-    if metadata is not None:
-        yield MetadataFile(metadata, skip)
-    elif seeds != "-":
-        yield SeedFile(Path(str(seeds)), field, skip)
-    elif not counted:
-        yield SeedStream(field, skip)
-    else:
-        with spooled_stdin(field, skip) as source:
-            yield source
 
 
 def _print_version(asked: bool) -> None:
