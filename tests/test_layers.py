@@ -177,7 +177,7 @@ def test_the_package_stands_alone(path: Path) -> None:
 def test_a_run_loads_only_what_it_needs() -> None:
     """No simulator, no server, no YAML without a file, nothing that draws for nobody."""
     look = (
-        "import sys, codeclm.cli as cli\n"
+        "import sys, codeclm.cli, codeclm.run_cli as cli\n"
         "model = {'model': 'openai:a'}\n"
         "cli.load_settings(None, {'models': {'strong': model, 'target': model}})\n"
         "cli.view_for(cli.Progress.auto)\n"
