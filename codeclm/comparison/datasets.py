@@ -22,15 +22,21 @@ from codeclm.disk import replace_file
 from codeclm.errors import UsageError
 from codeclm.evaluation.records import TestItem
 from codeclm.evaluation.test_sets import read_test_set, split
-from codeclm.methods.table import DEFAULT
+from codeclm.methods.table import DEFAULT, OPTIONS
 from codeclm.progress import View
 from codeclm.run import Finished, Order, Stopper, run
+from codeclm.rundir import read_settings
 from codeclm.seeds import SeedFile
 from codeclm.settings import merged, settings_from
 
 __all__ = ["DataSet", "make_data", "share_seeds", "write_training_set"]
 
 Row = Mapping[str, Any]
+
+MOST_FOR_ONE = 20
+"""Instructions that are made for one example at the most."""
+
+IN_ROUNDS = frozenset({"wizardlm", "wizardlm+"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +76,58 @@ async def make_data(
     view: View,
     stopper: Stopper,
 ) -> DataSet:
-    """Run ``variant`` to its end, or until it is stopped. ``tree`` is the configuration that all share."""
-    changed = merged(_sized(merged(tree, variant.change), settings.size), {"cache": place.cache})
-    checked = settings_from(changed, f"variant {variant.name}")
+    """Run ``variant`` until there are enough examples, or it is stopped. ``tree`` is the configuration that all share.
+
+    A method that counts instructions, of which it drops some, is extended as far as its yield so far makes it need.
+    """
+    changed = merged(merged(tree, variant.change), {"cache": place.cache})
     source = SeedFile(place.seeds(round(100 * variant.seed_share)))
-    finished = await run(Order(source, checked, place.run(variant.name)), view, stopper)
-    examples = sum(1 for _ in _rows(finished.dataset)) if finished.dataset else 0
-    return DataSet(variant, finished, examples)
+    directory = place.run(variant.name)
+    total = _total_before(directory)
+    while True:
+        sized = _sized(changed, settings.size, total)
+        checked = settings_from(sized, f"variant {variant.name}")
+        finished = await run(Order(source, checked, directory), view, stopper)
+        examples = sum(1 for _ in _rows(finished.dataset)) if finished.dataset else 0
+        given = sized is changed or "selected" in sized["method"]
+        if given or finished.reason or examples >= settings.size:
+            return DataSet(variant, finished, examples)
+        made = checked.method.total or 0
+        if made >= MOST_FOR_ONE * settings.size:
+            return DataSet(variant, finished, examples)
+        total = min(MOST_FOR_ONE * settings.size, _next_total(made, examples, settings.size))
+
+
+def _total_before(directory: Path) -> int | None:
+    """How many instructions an earlier session went to; None where there was none."""
+    stored = read_settings(directory) if directory.is_dir() else None
+    total = stored and stored["decisive"].get("method.total")
+    return total if isinstance(total, int) else None
+
+
+def _next_total(made: int, examples: int, size: int) -> int:
+    """A tenth more than the yield so far asks for, and twice as many where there is hardly any."""
+    if examples * 10 < size:
+        return 2 * made
+    return max(made + 1, -(-11 * made * size // (10 * examples)))
+
+
+def _sized(tree: Mapping[str, Any], size: int, total: int | None) -> Mapping[str, Any]:
+    """``tree`` with a size, unless it has one of its own: exactly so many examples are to come out.
+
+    A method that cannot be asked for examples is asked for as many instructions, or for ``total``.
+    """
+    method = tree.get("method") or {}
+    if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
+        return tree
+    name = method.get("name", DEFAULT)
+    if name == DEFAULT:
+        return merged(tree, {"method": {"selected": size}})
+    wanted = max(size, total or 0)
+    if name in IN_ROUNDS:  # each start gives one instruction a round
+        rounds = int(method.get("rounds") or OPTIONS[name]().rounds)  # type: ignore[attr-defined]
+        wanted = -(-wanted // rounds) * rounds
+    return merged(tree, {"method": {"total": wanted}})
 
 
 def write_training_set(data: DataSet, size: int, settings: CompareSettings, place: Place) -> None:
@@ -90,18 +141,6 @@ def write_training_set(data: DataSet, size: int, settings: CompareSettings, plac
     _write(
         directory / "axolotl" / "sft.yaml", axolotl_configuration(training, "train.jsonl", "model")
     )
-
-
-def _sized(tree: Mapping[str, Any], size: int) -> dict[str, Any]:
-    """``tree`` with a size, unless it has one of its own: exactly so many examples are to come out.
-
-    A method that cannot be asked for examples is asked for as many instructions.
-    """
-    method = tree.get("method") or {}
-    if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
-        return dict(tree)
-    counts_examples = method.get("name", DEFAULT) == DEFAULT
-    return merged(tree, {"method": {"selected" if counts_examples else "total": size}})
 
 
 def _rows(path: Path | None) -> Iterator[dict[str, Any]]:
