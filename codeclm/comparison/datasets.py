@@ -80,7 +80,7 @@ async def make_data(
 
     A method that counts instructions, of which it drops some, is extended as far as its yield so far makes it need.
     """
-    changed = merged(merged(tree, variant.change), {"cache": place.cache})
+    changed = merged(_fitting(tree, variant), {"cache": place.cache})
     source = SeedFile(place.seeds(round(100 * variant.seed_share)))
     directory = place.run(variant.name)
     total = _total_before(directory)
@@ -96,6 +96,20 @@ async def make_data(
         if made >= MOST_FOR_ONE * settings.size:
             return DataSet(variant, finished, examples)
         total = min(MOST_FOR_ONE * settings.size, _next_total(made, examples, settings.size))
+
+
+def _fitting(tree: Mapping[str, Any], variant: Variant) -> dict[str, Any]:
+    """``tree`` with the change of ``variant``, without settings that are for CodecLM where that is not the method."""
+    changed = merged(tree, variant.change)
+    options = OPTIONS.get((changed.get("method") or {}).get("name", DEFAULT))
+    uses = getattr(options, "USES", None)
+    if uses is None:
+        return changed
+    own = {*uses, *(variant.change.get("method") or {}), "name"}
+    return {
+        **changed,
+        "method": {name: value for name, value in changed["method"].items() if name in own},
+    }
 
 
 def _total_before(directory: Path) -> int | None:

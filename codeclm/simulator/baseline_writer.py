@@ -15,8 +15,9 @@ from codeclm.simulator.baseline_reader import (
     Same,
 )
 from codeclm.simulator.difficulty import difficulty_of
-from codeclm.simulator.metadata import metadata_of
+from codeclm.simulator.metadata import GENERAL, metadata_of
 from codeclm.simulator.responder import BEST, WORST, quality_of
+from codeclm.simulator.use_cases import USE_CASES
 
 __all__ = ["answer_baseline"]
 
@@ -25,6 +26,10 @@ SHARE_UNCHANGED = 0.04
 """Of the evolutions, how many add nothing."""
 
 RATE_NOISE = 0.4
+
+DRIFT = 0.35
+"""Planted: of the instructions that are to be like a given one, so many are what models write for everybody: for a
+general use case, with its usual skills. Those that are written for stated metadata do not drift."""
 
 
 def answer_baseline(request: BaselineRequest, rng: Random) -> tuple[str, tuple[str, ...]]:
@@ -61,6 +66,9 @@ def _rewritten(request: Complicate | Evolve | Breadth, rng: Random) -> str:
 
 def _like(instruction: str, rng: Random) -> str:
     use_case, skills = metadata_of(instruction, rng)
+    if rng.random() < DRIFT:
+        use_case = rng.choice(GENERAL)
+        skills = tuple(rng.sample(USE_CASES[use_case].skills, rng.randint(1, 2)))
     return writer.write_instruction(use_case, skills, rng)
 
 

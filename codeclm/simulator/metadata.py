@@ -11,10 +11,10 @@ from codeclm.simulator.skills import SKILL_OF_KEYWORD
 from codeclm.simulator.use_cases import USE_CASES, UseCase
 from codeclm.simulator.words import words
 
-__all__ = ["choose_from", "metadata_of", "skills_of", "use_case_of"]
+__all__ = ["GENERAL", "choose_from", "metadata_of", "skills_of", "use_case_of"]
 
 MAX_SKILLS = 3
-_GENERAL = ("question answering", "personal advice", "creative writing", "science explanation")
+GENERAL = ("question answering", "personal advice", "creative writing", "science explanation")
 _KEYWORDS = frozenset(SKILL_OF_KEYWORD)
 _USE_CASES_OF_KEYWORD: dict[str, list[str]] = {}
 _USE_CASES_OF_SKILL: dict[str, list[str]] = {}
@@ -44,7 +44,7 @@ def use_case_of(instruction: str) -> str:
         for name in _USE_CASES_OF_SKILL.get(SKILL_OF_KEYWORD.get(word, ""), ()):
             votes[name] += 1
     if not votes:
-        return seeded("use case", instruction).choice(_GENERAL)
+        return seeded("use case", instruction).choice(GENERAL)
     return min(votes, key=lambda name: (-votes[name], name))
 
 
