@@ -27,7 +27,7 @@ SHARE_UNCHANGED = 0.04
 
 RATE_NOISE = 0.4
 
-DRIFT = 0.35
+DRIFT = 0.5
 """Planted: of the instructions that are to be like a given one, so many are what models write for everybody: for a
 general use case, with its usual skills. Those that are written for stated metadata do not drift."""
 
