@@ -56,8 +56,9 @@ def check_money(directory: Path, summary: dict[str, Any], *, some_in_vain: bool 
         redrawn += again
     assert cost["by_fate"]["redrawn"] >= redrawn - 1e-9
     assert all(amount >= 0 for amount in [*cost["by_fate"].values(), *cost["saved"].values()])
-    # What was begun and needed no more is in no row.
-    in_rows = summary["state"] == "complete" and not summary["counts"]["pending"]
+    # What was begun and needed no more is in no row, nor what a session before this one began beyond that.
+    beyond = summary["counts"]["pending"] or (summary["selection"] and summary["sessions"] > 1)
+    in_rows = summary["state"] == "complete" and not beyond
     if in_rows and not summary["cache_troubles"] and not some_in_vain:
         _check_sums(directory, summary)
 
