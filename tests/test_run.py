@@ -117,7 +117,7 @@ async def test_faults_change_nothing_but_the_calls(tmp_path: Path) -> None:
         ("stormy", ServerOptions(faults=faults, retry_after_s=0.01)),
     ):
         async with SimulatorServer(World(), options) as server:
-            settings = settings_for(server.base_url, method={"total": 20, "augment_to": 0})
+            settings = settings_for(server.base_url, method={"total": 14, "augment_to": 0})
             await complete(tmp_path / name, settings)
         summary = check_books(tmp_path / name)
         text = (tmp_path / name / "dataset.jsonl").read_text()

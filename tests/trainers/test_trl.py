@@ -1,7 +1,7 @@
 """TRL takes what is exported as it is: its own checks, its own preparation, a step of training on a tiny random model.
 
-Out of the quick suite, for it takes torch: in an environment with the extra ``export-check``,
-``pytest -m export_check tests/trainers``.
+Out of the quick suite, for it takes torch: in an environment with the extra ``training``,
+``pytest -m training tests/trainers``.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from tests.running import complete, seeds, settings_for
 from tests.trainers.tiny import tiny_model, tiny_tokenizer
 
 pytestmark = [
-    pytest.mark.export_check,
+    pytest.mark.training,
     pytest.mark.filterwarnings("default"),  # those of others are theirs
 ]
-trl = pytest.importorskip("trl", reason="pip install 'codeclm[export-check]'")
+trl = pytest.importorskip("trl", reason="pip install 'codeclm[training]'")
 datasets = pytest.importorskip("datasets")
 
 CHAT, SYSTEM, PLAIN = Wording(), Wording(system="Be kind."), Wording(plain=True)
