@@ -16,12 +16,12 @@ def percent(part: float, whole: float) -> str:
 
 
 def money(amount: float | None, currency: str = "USD") -> str:
-    """To the cent, and small amounts to four digits that say something."""
+    """To the cent, small amounts to four digits that say something, and tiny ones as such."""
     if amount is None:
         return "unknown"
     sign = "$" if currency == "USD" else f"{currency} "
     if amount and abs(amount) < 1:
-        return f"{sign}{amount:.4g}" if abs(amount) >= 0.001 else f"{sign}{amount:.2e}"
+        return f"{sign}{amount:.4g}" if abs(amount) >= 0.001 else f"< {sign}0.001"
     return f"{sign}{amount:,.2f}"
 
 
