@@ -112,4 +112,4 @@ def _difference(name: str, above: str | None, comparisons: Sequence[Results]) ->
 
 
 def _interval(ends: Sequence[float]) -> str:
-    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+    return f"{ends[0]:.1f} to {ends[1]:.1f}"

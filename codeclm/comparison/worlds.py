@@ -55,7 +55,7 @@ def world_tables(summary: Results) -> Iterator[Table]:
         cells = [
             [
                 row["title"],
-                f"{row['mean']:.2f}",
+                f"{row['mean']:.1f}",
                 _interval(row["interval"]),
                 *_added(row["to_row_above"], summary["worlds"]),
             ]
@@ -88,8 +88,8 @@ def _added(difference: Mapping[str, Any] | None, worlds: int) -> list[str]:
     if difference is None:
         return ["", "", ""]
     higher = f"{difference['higher_in']} of {worlds}"
-    return [f"{difference['mean']:+.2f}", _interval(difference["interval"]), higher]
+    return [f"{difference['mean']:+.1f}", _interval(difference["interval"]), higher]
 
 
 def _interval(ends: Sequence[float]) -> str:
-    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+    return f"{ends[0]:.1f} to {ends[1]:.1f}"
