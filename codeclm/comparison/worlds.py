@@ -50,7 +50,7 @@ def summary_of(worlds: Sequence[Results]) -> dict[str, Any]:
 
 def world_tables(summary: Results) -> Iterator[Table]:
     """A table a group."""
-    header = ["variant", "mean CRR", "95 %", "added", "95 %", "higher in"]
+    header = ["variant", "mean CRR", "95 %", "added", "95 %", "higher"]
     for group, rows in summary["groups"].items():
         cells = [
             [
@@ -87,7 +87,7 @@ def _difference(values: Sequence[float], others: Sequence[float]) -> dict[str, A
 def _added(difference: Mapping[str, Any] | None, worlds: int) -> list[str]:
     if difference is None:
         return ["", "", ""]
-    higher = f"{difference['higher_in']} of {worlds}"
+    higher = f"{difference['higher_in']}/{worlds}"
     return [f"{difference['mean']:+.1f}", _interval(difference["interval"]), higher]
 
 
