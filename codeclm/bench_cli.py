@@ -9,7 +9,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-__all__ = ["bench"]
+__all__ = ["EPILOG", "bench"]
+
+EPILOG = (
+    "Examples: codeclm bench --model vllm:my-model --sweep; "
+    "codeclm bench --model openai:gpt-4.1-mini --stage judge --in-flight 1,8,64 --requests 200"
+)
 
 
 def _flag(text: str, metavar: str | None = None, **more: Any) -> Any:

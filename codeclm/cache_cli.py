@@ -57,7 +57,7 @@ File = Annotated[
 ]
 
 
-@cache.command()
+@cache.command(epilog="Example: codeclm cache stats runs/first/cache")
 def stats(directory: Place) -> int:
     """Say how much is in the cache."""
     with _opened(directory) as shelf:
@@ -73,7 +73,7 @@ def stats(directory: Place) -> int:
     return 0
 
 
-@cache.command()
+@cache.command(epilog="Example: codeclm cache verify --mend runs/first/cache")
 def verify(
     directory: Place,
     mend: Annotated[
@@ -100,7 +100,7 @@ def verify(
     return BAD if health.problems or (health.bad and not mend) else 0
 
 
-@cache.command()
+@cache.command(epilog="Example: codeclm cache prune --older-than 30d --dry-run runs/first/cache")
 def prune(
     directory: Place,
     older: Annotated[
@@ -129,7 +129,7 @@ def prune(
     return 0
 
 
-@cache.command()
+@cache.command(epilog="Example: codeclm cache export runs/first/cache answers.jsonl.gz")
 def export(directory: Place, file: File) -> int:
     """Write every good answer into FILE, to be imported elsewhere."""
     with _opened(directory) as shelf:
@@ -146,7 +146,7 @@ def export(directory: Place, file: File) -> int:
     return PARTLY if done.bad else 0
 
 
-@cache.command("import")
+@cache.command("import", epilog="Example: codeclm cache import runs/second/cache answers.jsonl.gz")
 def import_(
     directory: Place,
     file: File,

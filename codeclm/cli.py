@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from codeclm import explain_cli, report_cli, run_cli, view_cli
+from codeclm.bench_cli import EPILOG as BENCH_EPILOG
 from codeclm.bench_cli import bench
 from codeclm.cache_cli import cache as cache_commands
 from codeclm.check_cli import EPILOG as CHECK_EPILOG
@@ -29,6 +30,7 @@ from codeclm.plan_cli import EPILOG as PLAN_EPILOG
 from codeclm.plan_cli import plan_command
 from codeclm.rethreshold_cli import EPILOG as RETHRESHOLD_EXAMPLES
 from codeclm.rethreshold_cli import rethreshold
+from codeclm.simulate import EPILOG as SIMULATE_EPILOG
 from codeclm.simulate import simulate
 from codeclm.status_cli import EPILOG as STATUS_EPILOG
 from codeclm.status_cli import status
@@ -58,9 +60,9 @@ app.command(epilog=explain_cli.EPILOG)(explain_cli.explain)
 app.command(epilog=RETHRESHOLD_EXAMPLES)(rethreshold)
 app.command(epilog=EXPORT_EXAMPLES)(export)
 app.command(epilog=COMPARE_EPILOG)(compare)
-app.command()(bench)
-app.command()(run_cli.demo)
-app.command()(simulate)
+app.command(epilog=BENCH_EPILOG)(bench)
+app.command(epilog="Example: codeclm demo --total 100 -o runs/demo")(run_cli.demo)
+app.command(epilog=SIMULATE_EPILOG)(simulate)
 app.add_typer(evaluate_commands, name="evaluate")
 app.add_typer(cache_commands, name="cache")
 

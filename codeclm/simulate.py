@@ -16,7 +16,12 @@ from codeclm.pairs import read_pairs
 if TYPE_CHECKING:
     from codeclm.simulator import Schedule, SimulatorServer
 
-__all__ = ["simulate"]
+__all__ = ["EPILOG", "simulate"]
+
+EPILOG = (
+    "Examples: codeclm simulate --port 8400 --latency 50ms; "
+    "codeclm simulate --faults 429=0.05,reset=0.01 --max-in-flight 40@0,20@120 --quiet-limits"
+)
 
 _NO_TIME = "0"
 

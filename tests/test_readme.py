@@ -12,7 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from codeclm.cli import app
 from codeclm.methods.options import CodecLMOptions
 from codeclm.settings import ModelSettings, load_settings
 from codeclm.stages.templates import load_templates
@@ -156,6 +159,31 @@ def test_every_bench_command_runs(base_url: str, tmp_path: Path) -> None:
         assert ended.returncode == 0, ended.stderr
         assert "in flight" in ended.stdout
         assert (tmp_path / "bench" / "report.html").exists()
+
+
+def command_paths() -> list[tuple[str, ...]]:
+    """Every command of the program, those of groups with their group."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    found: list[tuple[str, ...]] = []
+    for name, command in group.commands.items():
+        below = command.commands if isinstance(command, TyperGroup) else {}
+        found += [(name, inner) for inner in below] or [(name,)]
+    return found
+
+
+def test_every_command_shows_an_example() -> None:
+    """Its help ends with a line to start from."""
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    for name, *rest in command_paths():
+        command = group.commands[name]
+        if rest:
+            assert isinstance(command, TyperGroup)
+            command = command.commands[rest[0]]
+        epilog = command.epilog or ""
+        assert "Example" in epilog, name
+        assert f"codeclm {' '.join((name, *rest))}".removesuffix(" run") in epilog, (name, rest)
 
 
 def test_other_commands_are_real(tmp_path: Path) -> None:
