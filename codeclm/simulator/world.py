@@ -74,7 +74,8 @@ class World:
     deviation of each score, in points of 10. ``unreadable_share``: of the answers that somebody has to
     read, how many are refusals or garbage (responses are never). ``read`` tells what a prompt asks for.
 
-    ``evenly_weak``: the target is behind the strong model by the same in everything; nothing else is planted.
+    ``evenly_weak``: the target is behind the strong model by the same in everything, and what a model responds is always
+    as good; nothing else is planted.
 
     Raises UsageError for a share outside 0..1 or a negative noise.
     """
@@ -100,6 +101,7 @@ class World:
         self._read = read
         self.weak_skills = frozenset[str]() if evenly_weak else WEAK_SKILLS
         self.strong_suits = frozenset[str]() if evenly_weak else STRONG_SUITS
+        self._response_noise = 0.0 if evenly_weak else RESPONSE_NOISE
         self._profiles = models.evenly_weak(seed) if evenly_weak else models.profiles(seed)
         self._draws = seeded(seed, "draws")
 
@@ -206,7 +208,7 @@ class World:
         its_words = words(request.instruction)
         skills = skills_of(request.instruction, its_words)
         difficulty = difficulty_of(request.instruction, its_words)
-        quality = profile.quality(skills, difficulty) + rng.gauss(0, RESPONSE_NOISE)
+        quality = profile.quality(skills, difficulty) + rng.gauss(0, self._response_noise)
         with_code = not _CODING_SKILLS.isdisjoint(skills) and rng.random() < _SHARE_WITH_CODE
         return respond(request.instruction, quality, with_code, rng)
 
