@@ -74,8 +74,8 @@ class World:
     deviation of each score, in points of 10. ``unreadable_share``: of the answers that somebody has to
     read, how many are refusals or garbage (responses are never). ``read`` tells what a prompt asks for.
 
-    ``evenly_weak``: the target is behind the strong model by the same in everything, and what a model responds is always
-    as good; nothing else is planted.
+    ``evenly_weak``: the target is behind the strong model by the same in everything, and what a model responds is
+    always as good; nothing else is planted.
 
     Raises UsageError for a share outside 0..1 or a negative noise.
     """
