@@ -93,6 +93,7 @@ BAD = [
     (("run", "-o", "out", *MODELS), "give either SEEDS (a file, or -) or --metadata"),
     (("run", "seeds.jsonl", *MODELS), "--output"),
     ((*RUN, *MODELS, "--thetta", "1"), "--thetta"),
+    (("compare", "-o", "out", "--group", "none"), "'--group': 'none' is not one of 'methods', "),
     (("rnu",), "Did you mean 'run'?"),
     (("simulate", "--latency", "soon"), "soon"),
     (("simulate", "--port", "99999"), "--port"),
