@@ -131,7 +131,9 @@ def prune(
 
 @cache.command(epilog="Example: codeclm cache export runs/first/cache answers.jsonl.gz")
 def export(directory: Place, file: File) -> int:
-    """Write every good answer into FILE, to be imported elsewhere."""
+    """Write every good answer into FILE, to be imported elsewhere. An earlier export there is replaced."""
+    if file != "-":
+        _check_replaceable(file)
     with _opened(directory) as shelf:
         done = Exported()
         lines = export_lines(shelf, done)
@@ -187,6 +189,17 @@ def _opened(directory: Path, *, mend: bool = False, new: bool = False) -> Iterat
         yield shelf
     finally:
         shelf.close()
+
+
+def _check_replaceable(file: str) -> None:
+    """Raises UsageError where ``file`` is there and is anything but an earlier export."""
+    if not Path(file).exists():
+        return
+    try:
+        with _reading(file) as source:
+            check_header(limited_lines(source))
+    except UsageError:
+        raise UsageError(f"{file}: something else is there; give another FILE") from None
 
 
 @contextmanager

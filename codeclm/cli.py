@@ -73,7 +73,7 @@ def main() -> None:
         with interruptible():
             code = app(standalone_mode=False, prog_name="codeclm")
     except typer.TyperException as error:
-        complain(error.format_message())
+        complain(error.format_message().replace("Value error, ", ""))
         code = error.exit_code
     except CodecLMError as error:
         complain(str(error))

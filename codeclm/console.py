@@ -284,5 +284,7 @@ def _about_selection(summary: Mapping[str, Any], *, complete: bool) -> list[str]
         ]
     if not complete:
         return [f"{selected:,} of {wanted:,} wanted examples so far"]
-    beyond = f"{selection['beyond']:,} instructions were begun beyond those that make them"
+    number = selection["beyond"]
+    were = "instruction was" if number == 1 else "instructions were"
+    beyond = f"{number:,} {were} begun beyond those that make them"
     return [f"{selected:,} of {wanted:,} wanted examples; {beyond}"]

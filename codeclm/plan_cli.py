@@ -16,11 +16,12 @@ from codeclm.console import carry_out, print_line, run_loop, view_for
 from codeclm.errors import UsageError
 from codeclm.methods.table import DEFAULT, name_of
 from codeclm.pilot import Pilot
-from codeclm.plan import Order, make_plan
+from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import NoView
 from codeclm.run import PILOT_OVER
 
 if TYPE_CHECKING:
+    from codeclm.archive import RunArchive
     from codeclm.forecast.forecast import Forecast
 
 __all__ = ["EPILOG", "plan_command"]
@@ -139,7 +140,7 @@ class _Asked:
         plan = make_plan(order, to_run=self.output is not None and bool(self.pilot))
         if self.output is not None and (self.output / LOG).exists():
             archive = RunArchive(self.output)
-            plan.after(archive.settings)  # another run's pilot says nothing of this one
+            _check_same_run(plan, archive)
             clusters = observed(plan, archive)
         elif self.output is not None and self.output.exists():
             raise UsageError(
@@ -164,6 +165,14 @@ class _Asked:
             return
         for line in page(forecast):
             print_line(line)
+
+
+def _check_same_run(plan: Plan, archive: RunArchive) -> None:
+    """Raises UsageError where the pilot in ``archive`` is another run's, which says nothing of this one."""
+    try:
+        plan.after(archive.settings)
+    except UsageError as error:
+        raise UsageError(f"{archive.path}: {error}") from None
 
 
 def _to_stderr(line: str) -> None:

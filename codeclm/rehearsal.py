@@ -141,6 +141,9 @@ def _understood(
     if len(own) == len(templates):
         yield settings, own
         return
+    if not own:
+        yield settings.model_copy(update={"prompts": None}), own
+        return
     with TemporaryDirectory(prefix="codeclm-prompts-") as place:
         for origin in origins:
             shutil.copy(origin, place)

@@ -48,7 +48,7 @@ class Kind:
         kind = stored.get("kind", RUN.name)
         if kind != self.name:
             raise UsageError(
-                f"{path}: it holds no {self.name} but another kind ({kind}); give another -o"
+                f"{path}: it holds no {self.name} but another kind ({kind}); give another directory"
             )
 
 

@@ -228,6 +228,10 @@ def _jsonl(path: Path) -> Iterator[Row]:
 def _json(line: str) -> object:
     try:
         return json.loads(line)
+    except (
+        json.JSONDecodeError
+    ) as error:  # its own line number is always 1, beside that of the file
+        return UsageError(f"not JSON ({error.msg}, at character {error.colno})")
     except (ValueError, RecursionError) as error:
         return UsageError(f"not JSON ({error})")
 

@@ -241,7 +241,15 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
 
     Raises UsageError: one line that names the file, the setting and what is wrong with it.
     """
-    return settings_from(settings_tree(file, flags), str(file) if file else "settings")
+    return settings_from(settings_tree(file, flags), _origin(file, flags))
+
+
+def _origin(file: Path | None, flags: Mapping[str, Any]) -> str:
+    """What a problem is told of: the file is not blamed alone where a flag may have gone over it."""
+    if file is None:
+        return "settings"
+    given = any(value is not None for value in _flat(flags).values())
+    return f"{file} with the flags" if given else str(file)
 
 
 def settings_from(tree: Mapping[str, Any], where: str) -> Settings:

@@ -75,9 +75,11 @@ def _ago(seconds: float) -> str:
 
 def _fates(status: Status, progress: Mapping[str, Any]) -> str:
     counts = status.counts
-    done = sum(counts.get(name, 0) for name in ("selected", "discarded", "failed"))
+    done = sum(counts.get(name, 0) for name in ("selected", "surplus", "discarded", "failed"))
     fates = [
-        f"{counts.get(name, 0):,} {name}" for name in ("selected", "discarded", "failed", "pending")
+        f"{counts.get(name, 0):,} {name}"
+        for name in ("selected", "surplus", "discarded", "failed", "pending")
+        if name != "surplus" or counts.get(name)
     ]
     if counts.get("missing"):
         fates.append(f"{counts['missing']:,} missing")

@@ -189,6 +189,20 @@ def test_what_is_exported_is_imported(cache: Path, tmp_path: Path, name: str) ->
     )
 
 
+@pytest.mark.parametrize("name", ["notes.jsonl", "notes.jsonl.gz"])
+def test_an_export_replaces_an_earlier_one_and_nothing_else(
+    cache: Path, tmp_path: Path, name: str
+) -> None:
+    """A mistyped name costs no file of the user's."""
+    file = tmp_path / name
+    file.write_bytes(b"mine\n")
+    code, _, complaint = codeclm("export", cache, file)
+    assert (code, complaint.count("\n")) == (2, 1)
+    assert file.read_bytes() == b"mine\n"
+    file.unlink()
+    assert [codeclm("export", cache, file)[0] for _ in range(2)] == [0, 0]
+
+
 def test_bad_rows_are_not_exported(cache: Path, tmp_path: Path) -> None:
     """They are counted, and the exit code tells."""
     spoil(cache, 2)

@@ -49,6 +49,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (path / "latin.jsonl").write_bytes(b'{"instruction": "\xe9"}\n')
     (path / "other.jsonl").write_text('{"prompt": "Sing"}\n')
     (path / "typo.yaml").write_text("method: {thteta: 3}\n")
+    models = "models: {strong: {model: 'openai:a'}, target: {model: 'openai:b'}}\n"
+    (path / "whole.yaml").write_text(models)
+    (path / "negative.yaml").write_text(f"{models}method: {{total: -1}}\n")
     (path / "prompts").mkdir()
     (path / "prompts" / "judge.jinja").write_text("{{ instruction }} {{ first_response }}")
     (path / "foreign").mkdir()
@@ -89,10 +92,16 @@ BAD = [
     ((*RUN, *MODELS), "no server at http://127.0.0.1:9/v1"),
     (("run", "seeds.jsonl", "-o", "foreign", *MODELS), "foreign: not empty and not a run's"),
     (("run", "seeds.jsonl", "-o", "file", *MODELS), "file: not a directory"),
-    ((*RUN, *MODELS, "--config", "seeds.jsonl"), "seeds.jsonl: unknown setting 'instruction'"),
+    ((*RUN, *MODELS, "--config", "seeds.jsonl"), "seeds.jsonl with the flags: unknown setting"),
+    (
+        (*RUN, "--config", "whole.yaml", "--total", "-5"),
+        "whole.yaml with the flags: method: total is -5",
+    ),
+    ((*RUN, "--config", "negative.yaml"), "negative.yaml: method: total is -1"),
     (("run", "-o", "out", *MODELS), "give either SEEDS (a file, or -) or --metadata"),
     (("run", "seeds.jsonl", *MODELS), "--output"),
     ((*RUN, *MODELS, "--thetta", "1"), "--thetta"),
+    (("compare", "-o", "out", "--group", "none"), "'--group': 'none' is not one of 'methods', "),
     (("rnu",), "Did you mean 'run'?"),
     (("simulate", "--latency", "soon"), "soon"),
     (("simulate", "--port", "99999"), "--port"),

@@ -76,11 +76,11 @@ def test_the_table_for_a_paper(place: Path) -> None:
 
 
 def test_tables_of_several_sets_stand_side_by_side(place: Path) -> None:
-    """CRR in one row a candidate and one column an evaluation, as in the paper's main table."""
+    """CRR in one row a candidate and one column an evaluation, as in the paper; equal names are told apart."""
     code, text = codeclm("table", place / "one", place / "two", "--format", "markdown")
     assert code == 0
     title, _, header, _, good, poor = text.splitlines()[:6]
-    assert (title, header) == ("**CRR**", "| candidate | set | set |")
+    assert (title, header) == ("**CRR**", "| candidate | set #1 | set #2 |")
     found = [json.loads((place / name / "results.json").read_bytes()) for name in ("one", "two")]
     for at, row in enumerate((good, poor)):
         crr = [each["candidates"][at]["crr"] for each in found]

@@ -89,6 +89,7 @@ def test_labels_are_read_as_people_write_them(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("id,verdict\na,win\n", "no column 'label'"),
+        ("", "no column 'id' and no column 'label'$"),
         ("id,label\na,win\nb,maybe\n", "line 3: the label 'maybe'"),
         ("id,label\na,win\na,tie\n", "line 3: 'a' has two different labels"),
     ],
@@ -99,3 +100,7 @@ def test_labels_that_are_none_are_said(tmp_path: Path, text: str, message: str) 
     path.write_text(text)
     with pytest.raises(UsageError, match=message):
         read_labels(path)
+    with pytest.raises(
+        UsageError, match=r"none\.csv: cannot be read \(No such file or directory\)"
+    ):
+        read_labels(tmp_path / "none.csv")

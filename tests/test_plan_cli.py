@@ -103,6 +103,7 @@ def test_what_cannot_be_planned_is_told(place: Path, base_url: str) -> None:
     plan(*models, "-o", "run", "--pilot", "2")
     ended = plan(*models, "-o", "run", "--theta", "2")
     assert isinstance(ended.exception, UsageError)
+    assert str(ended.exception).startswith("run: it holds a run with other settings")
     assert "method.theta: 3.0 -> 2.0" in str(ended.exception)
 
 

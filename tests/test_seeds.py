@@ -56,7 +56,11 @@ def test_another_field_may_hold_the_instruction(tmp_path: Path) -> None:
 
 
 BAD = [
-    ("a.jsonl", '{"instruction": "ok"}\n{"instruction": \n', "line 2: not JSON"),
+    (
+        "a.jsonl",
+        '{"instruction": "ok"}\n{"instruction": \n',
+        "line 2: not JSON (Expecting value, at character 16)",
+    ),
     ("a.jsonl", '{"instruction": "ok"}\n[1]\n', "line 2: not a text, nor an object"),
     ("a.jsonl", '{"prompt": "ok"}\n', "line 1: no field 'instruction'; it has 'prompt'"),
     ("a.jsonl", '{"instruction": 3}\n', "line 1: the instruction is no text"),

@@ -110,6 +110,13 @@ def test_a_missing_directory_is_told(tmp_path: Path) -> None:
         load_templates(tmp_path / "none")
 
 
+def test_a_directory_without_any_prompt_is_told(tmp_path: Path) -> None:
+    """A wrong directory is not paid for with the package's own prompts."""
+    (tmp_path / "encode.txt").write_text("{{ instruction }}")
+    with pytest.raises(UsageError, match=r"no prompt in it; name them encode\.jinja, "):
+        load_templates(tmp_path)
+
+
 def question(model: ScriptedModel, redraws: int = 2) -> Question[int]:
     return Question(template("{{ instruction }}"), model, read_number, Sampling(0.7, 9), redraws)
 

@@ -209,3 +209,12 @@ async def test_a_run_is_seen_from_outside(
     assert told_here.startswith(f"{tmp_path / 'run'}: killed, last saved")
     assert told_here.endswith(f"(seeds were {tmp_path / 'seeds.jsonl'})\n")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == files
+
+
+def test_surplus_examples_are_counted(tmp_path: Path) -> None:
+    """What was selected beyond a wanted number is done too, so the fates add up to what was asked for."""
+    counts = {**COUNTS, "surplus": 2, "pending": 10}
+    summary = {**SUMMARY, "state": "complete", "counts": counts}
+    lines = status_lines(status_of(made(tmp_path, summary)))
+    fates = "4 selected, 2 surplus, 3 discarded, 1 failed, 10 pending"
+    assert f"10 of 20 instructions: {fates}" in lines

@@ -95,10 +95,14 @@ def read_labels(path: Path) -> dict[Key, Outcome]:
             reader = csv.DictReader(file)
             missing = {"id", "label"} - {*(reader.fieldnames or ())}
             if missing:
-                raise UsageError(f"{path}: no column {' and no '.join(sorted(missing))!r}")
+                raise UsageError(
+                    f"{path}: no column {' and no column '.join(map(repr, sorted(missing)))}"
+                )
             for row in reader:
                 _take(labels, row, f"{path}, line {reader.line_num}")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
     return labels
 

@@ -44,7 +44,16 @@ def overview(results: Sequence[Results]) -> Table:
     names = dict.fromkeys(one["name"] for each in results for one in each["candidates"])
     found = [{one["name"]: one["crr"] for one in each["candidates"]} for each in results]
     rows = [[name, *(_number(crr.get(name), ".2f") for crr in found)] for name in names]
-    return Table("CRR", ["candidate", *(each["test_set"]["name"] for each in results)], rows)
+    return Table("CRR", ["candidate", *_told_apart(results)], rows)
+
+
+def _told_apart(results: Sequence[Results]) -> list[str]:
+    """Names of the test sets; one that was judged more than once has its number, in the order given."""
+    names = [each["test_set"]["name"] for each in results]
+    return [
+        name if names.count(name) == 1 else f"{name} #{names[: place + 1].count(name)}"
+        for place, name in enumerate(names)
+    ]
 
 
 def outcomes(results: Results) -> Table:

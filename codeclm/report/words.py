@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 __all__ = ["count", "decision", "duration", "money", "percent"]
 
 
@@ -21,7 +23,8 @@ def money(amount: float | None, currency: str = "USD") -> str:
         return "unknown"
     sign = "$" if currency == "USD" else f"{currency} "
     if amount and abs(amount) < 1:
-        return f"{sign}{amount:.4g}" if abs(amount) >= 0.001 else f"< {sign}0.001"
+        digits = f"{amount:.4g}" if abs(amount) >= 0.001 else f"{amount:.3g}"
+        return f"{sign}{Decimal(digits):f}"  # no power of ten, as no bill has one
     return f"{sign}{amount:,.2f}"
 
 

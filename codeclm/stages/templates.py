@@ -33,6 +33,9 @@ _EVALUATION = _default("evaluate", evaluate.TEMPLATE, _PAIR, "scale")
 """No run of a method asks it, and no dataset depends on it."""
 
 
+_NAMES = ", ".join(f"{name}.jinja" for name in list(_DEFAULTS)[:3])
+
+
 def load_templates(
     directory: Path | None = None,
     defaults: Mapping[str, Template] = _DEFAULTS,
@@ -40,8 +43,8 @@ def load_templates(
 ) -> Mapping[str, Template]:
     """The ``defaults``, with those that ``directory`` holds as ``NAME.jinja`` in their place.
 
-    Prompts with the names in ``others`` are not looked at. Raises UsageError: no such directory, a name that is no
-    prompt's, unknown or missing variables.
+    Prompts with the names in ``others`` are not looked at. Raises UsageError: no such directory, none in it, a name
+    that is no prompt's, unknown or missing variables.
     """
     found = _found(directory)
     ignored = {*others, "evaluate"} - {*defaults}
@@ -62,7 +65,10 @@ def _found(directory: Path | None) -> Mapping[str, Path]:
         return {}
     if not directory.is_dir():
         raise UsageError(f"{directory}: no such directory of prompts")
-    return {path.stem: path for path in sorted(directory.glob("*.jinja"))}
+    found = {path.stem: path for path in sorted(directory.glob("*.jinja"))}
+    if not found:  # else a wrong directory would be paid for with the package's own prompts
+        raise UsageError(f"{directory}: no prompt in it; name them {_NAMES} and so on")
+    return found
 
 
 def read_template(path: Path, defaults: Mapping[str, Template] = _DEFAULTS) -> Template:
