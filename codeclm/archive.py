@@ -38,10 +38,13 @@ class RunArchive:
 
     def selected(self) -> Iterator[Row]:
         """The selected rows: those of ``dataset.jsonl``, sorted by id, once the run is complete."""
+        return self._rows(self.selected_path)
+
+    @property
+    def selected_path(self) -> Path:
+        """The file that they are read from."""
         dataset = self.path / "dataset.jsonl"
-        return self._rows(
-            dataset if self.is_complete and dataset.exists() else self._file("selected")
-        )
+        return dataset if self.is_complete and dataset.exists() else self._file("selected")
 
     def discarded(self) -> Iterator[Row]:
         """The discarded rows, in the order in which they came about."""

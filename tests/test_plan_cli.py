@@ -107,6 +107,14 @@ def test_what_cannot_be_planned_is_told(place: Path, base_url: str) -> None:
     assert "method.theta: 3.0 -> 2.0" in str(ended.exception)
 
 
+def test_a_pilot_of_fewer_examples_than_entries(place: Path, base_url: str) -> None:
+    """A run for N examples asks each entry as it comes, and none is passed over to make N of all."""
+    arguments = (*simulated(base_url), "-o", "run", "--selected", "5", "--pilot", "4")
+    ended = plan(*arguments)
+    assert ended.exit_code == 0, ended.output
+    assert "from a pilot of 4 seeds" in ended.stdout
+
+
 def test_a_pilot_survives_a_kill(place: Path, base_url: str) -> None:
     """SIGKILL in the middle of it: the same command finishes it, and foretells the same as one in one piece."""
     models = {

@@ -69,6 +69,17 @@ async def test_figures_agree_with_the_books(tmp_path: Path) -> None:
     assert figures.gaps.number == figures.judge.comparisons == figures.judge.both_orders
 
 
+async def test_surplus_is_no_part_of_it(tmp_path: Path) -> None:
+    """What was selected beyond the number that was asked for is on file, and not in the dataset."""
+    run = await run_in(tmp_path)
+    with (run / "selected.jsonl").open("r+") as file:
+        surplus = {**json.loads(file.readline()), "id": "0" * 16}
+        file.seek(0, os.SEEK_END)
+        file.write(json.dumps(surplus) + "\n")
+    reading = read(run)
+    assert reading.figures.fates["selected"] == reading.archive.summary["counts"]["selected"]
+
+
 @needs_chromium
 async def test_the_page_in_a_browser(tmp_path: Path) -> None:
     """It loads nothing, complains of nothing, and search, filter, and opening an example work; on a phone it fits."""

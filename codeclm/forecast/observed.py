@@ -13,6 +13,7 @@ from codeclm.errors import UsageError
 from codeclm.forecast.profile import Key, Profile, Use, Variety
 from codeclm.lines import Row
 from codeclm.llm.names import parse_model
+from codeclm.methods.demand import wanted_of
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.methods.work import entry_of
 from codeclm.pilot import LOG, chosen
@@ -96,6 +97,7 @@ def _all(plan: Plan) -> Iterator[tuple[Entry, list[Unit], Cluster]]:
     assert plan.tally is not None
     options, template = plan.settings.method, plan.templates["encode"]
     size = max(plan.tally.items, augment_to(plan.source, plan.tally, plan.settings))
+    wanted = wanted_of(options, size)
     constants = {
         "language": options.language,
         "use_cases": options.use_cases,
@@ -112,9 +114,17 @@ def _all(plan: Plan) -> Iterator[tuple[Entry, list[Unit], Cluster]]:
             counts = draws(options.per_entry, options.per_call)
             units = [Unit(entry, draw, count, count) for draw, count in enumerate(counts)]
         else:
-            first = Round(Wanted(options.goals).increments()[0], size, options.per_call)
-            units = [Unit(entry, 0, first.count, first.keep(entry.number))]
+            units = [_first_unit(wanted, entry)]
         yield entry, [unit for unit in units if unit.keep], cluster
+
+
+def _first_unit(wanted: Wanted, entry: Entry) -> Unit:
+    """What the first round asks this entry for."""
+    if wanted.selected:
+        each = wanted.each(wanted.entries)
+        return Unit(entry, 0, each, each)
+    first = Round(wanted.increments()[0], wanted.entries, wanted.per_call)
+    return Unit(entry, 0, first.count, first.keep(entry.number))
 
 
 def _add_unit(cluster: Cluster, unit: Unit, made: int) -> None:

@@ -173,7 +173,7 @@
 
   const lineage = (one) => {
     const made = element("div", "whole");
-    const seed = one.seed_id === null ? "none: the metadata was made by mix and match, or given" : one.seed_id;
+    const seed = one.seed_id === null ? "none: it was not made from one seed" : one.seed_id;
     made.append(
       pairs([["id", one.id], ["fate", one.fate], ["reason", one.reason], ["failed in stage", one.stage], ["use case", one.use_case],
         ["skills", one.skills.join(", ")], ["seed", one.seed === null ? seed : `${seed}: ${one.seed}`],

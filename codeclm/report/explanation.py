@@ -44,7 +44,7 @@ class Explanation:
             stage = f" in {one.stage}" if one.stage else ""
             return f"{one.fate}{stage}: {one.reason}"
         if one.gap is None:
-            return f"selected: nothing was filtered, the {one.responder} response was taken"
+            return f"selected: not compared with another response, the {one.responder} response was taken"
         said = decision(one.gap, self.theta)
         return f"selected in iteration {one.iteration}: {said}, so the {one.responder} response was taken"
 

@@ -33,6 +33,9 @@ class Reading:
         except Replaced:
             self._begin()
             self._read()
+        if self._files["selected"].path != self.archive.selected_path:
+            self._begin()  # it is complete now: what was selected beyond the number that was asked for is no part of it
+            self._read()
         return before != (self.archive.summary, len(self))
 
     def __len__(self) -> int:
@@ -60,6 +63,7 @@ class Reading:
             _number(method.get("theta"), 0, THETA), int(_number(method.get("scale"), 2, SCALE))
         )
         self._files = {name: OutcomeFile(self.path / f"{name}.jsonl") for name in OUTCOMES}
+        self._files["selected"] = OutcomeFile(self.archive.selected_path)
         self._places = array("Q")
 
     def _read(self) -> None:

@@ -50,7 +50,7 @@ def _tree(found: Explanation, full: bool) -> Tree:
 def _seed(found: Explanation, full: bool) -> Text:
     one = found.lineage
     if one.seed_id is None:
-        return _line("seed", "none: its metadata was made by mix and match, or given")
+        return _line("seed", "none: it was not made from one seed")
     if found.seed is None:
         return _line("seed", f"{one.seed_id} ({found.seed_missing or 'not in the file'})")
     return _line("seed", f"{one.seed_id}: {_shortened(found.seed, full)}")
