@@ -44,5 +44,8 @@ def is_refusal(text: str) -> bool:
     It begins with one ("I'm sorry, but I can't help with that.") and is no longer than 120 words. An answer that
     refuses a part and gives the rest at length is none, nor is a text in which somebody says such a thing.
     """
-    plain = " ".join(text.split()).translate(_APOSTROPHES).casefold()
-    return len(plain.split()) <= MOST_WORDS and _REFUSAL.match(plain) is not None
+    words = text.split(None, MOST_WORDS)
+    if len(words) > MOST_WORDS:
+        return False
+    plain = " ".join(words).translate(_APOSTROPHES).casefold()
+    return _REFUSAL.match(plain) is not None
