@@ -13,6 +13,7 @@ from codeclm.errors import Declined
 from codeclm.lines import LinesFile
 from codeclm.number_set import IdSet
 from codeclm.records import Dropped, Example, Rejection
+from codeclm.row_books import RowBooks
 from codeclm.rows import Row, declined_row, dropped_row, example_row, failure_row, rejection_row
 from codeclm.rundir import DECODED, OUTCOMES
 from codeclm.settle import settle
@@ -33,7 +34,7 @@ INSTRUCTION_STAGES = frozenset(
 _AS_READ = ("discarded", "selected", "failed")
 
 
-class Sink:
+class Sink(RowBooks):
     """Records each outcome once, in ``directory``; knows what is on record from earlier sessions.
 
     ``tally`` counts rows by (file, responder or stage, iteration), ``spent`` the tokens of input and output that went
@@ -50,15 +51,14 @@ class Sink:
         disk: Disk = REAL,
         calls: Callable[[str], Row] = lambda identity: {},
     ) -> None:
+        super().__init__()
         self._calls = calls
         self._disk = disk
         self._dataset = directory / "dataset.jsonl"
-        self._files: dict[str, LinesFile] = {}
         self.tally: Counter[tuple[str, str, int]] = Counter()
         self.spent: dict[tuple[str, str], list[int]] = {}
-        self._ids = IdSet()
         self._selected = IdSet()
-        self._doubled = self._repeats = 0
+        self._repeats = 0
         try:
             # Synced before the rows of its instructions.
             decoded = self._files[DECODED] = LinesFile(directory / f"{DECODED}.jsonl", disk)
@@ -72,27 +72,9 @@ class Sink:
             self.close()
             raise
 
-    def __contains__(self, identity: str) -> bool:
-        """Whether the seed, unit or instruction of this id has its outcome on record."""
-        return identity in self._ids
-
     def is_selected(self, identity: str) -> bool:
         """Whether it is on record as selected."""
         return identity in self._selected and identity not in self.units.repeats
-
-    @property
-    def quarantined(self) -> int:
-        """How many lines on file were no rows, and were moved aside at the start."""
-        return sum(file.quarantined for file in self._files.values())
-
-    def oddities(self) -> Iterator[str]:
-        """What was wrong with the files at the start, in words."""
-        for file in self._files.values():
-            if file.quarantined:
-                name = file.path.name
-                yield f"{file.quarantined:,} bad lines of {name} are now in {name}.quarantine"
-        if self._doubled:
-            yield f"{self._doubled:,} rows are on file twice; the first of each counts"
 
     def write(self, outcome: object) -> None:
         """Append the row of ``outcome``, unless its id is on record."""
@@ -101,11 +83,6 @@ class Sink:
         if row["id"] not in self._ids:
             self._files[name].append(row)
             self._count(name, row)
-
-    def sync(self) -> None:
-        """Have the disk hold every row. Blocks."""
-        for file in self._files.values():
-            file.sync()
 
     def settle(self) -> None:
         """Discard what turned out to be a near-duplicate after it had another outcome. Raises UsageError."""
@@ -133,12 +110,6 @@ class Sink:
 
             replace_file(self._dataset, lines(), self._disk)
         return self._dataset
-
-    def close(self) -> None:
-        """Close the files."""
-        for file in self._files.values():
-            file.close()
-        self._files = {}
 
     def _sorted_places(self) -> Iterator[tuple[str, int]]:
         """By id, of equal ones the first on file first; in parts, for nothing else runs while Python sorts."""

@@ -15,13 +15,14 @@ from codeclm.evaluation.records import Judged, Match, Responses, TestItem
 from codeclm.evaluation.results import results_of
 from codeclm.lines import LinesFile, Row
 from codeclm.number_set import IdSet
+from codeclm.row_books import RowBooks
 
 __all__ = ["JudgementBooks"]
 
 FATES = {"win": "wins", "tie": "ties", "loss": "losses"}
 
 
-class JudgementBooks:
+class JudgementBooks(RowBooks):
     """Records each match once, in ``directory``; knows what is on record from earlier sessions.
 
     ``items`` and ``candidates`` are those of the results, which say of themselves what is in ``about``.
@@ -40,16 +41,14 @@ class JudgementBooks:
         about: Mapping[str, Any],
         disk: Disk = REAL,
     ) -> None:
+        super().__init__()
         self._disk = disk
         self._directory = directory
         self._items = items
         self._candidates = candidates
         self._about = about
-        self._ids = IdSet()
-        self._doubled = 0
         self._tally: Counter[tuple[str, str]] = Counter()  # by candidate and fate
         self._by_stage: Counter[str] = Counter()
-        self._files: dict[str, LinesFile] = {}
         try:
             for name in ("judged", "failed"):
                 file = self._files[name] = LinesFile(directory / f"{name}.jsonl", disk)
@@ -59,35 +58,12 @@ class JudgementBooks:
             self.close()
             raise
 
-    def __contains__(self, identity: str) -> bool:
-        """Whether the match of this id has its outcome on record."""
-        return identity in self._ids
-
-    @property
-    def quarantined(self) -> int:
-        """How many lines on file were no rows, and were moved aside at the start."""
-        return sum(file.quarantined for file in self._files.values())
-
-    def oddities(self) -> Iterator[str]:
-        """What was wrong with the files at the start, in words."""
-        for file in self._files.values():
-            if file.quarantined:
-                name = file.path.name
-                yield f"{file.quarantined:,} bad lines of {name} are now in {name}.quarantine"
-        if self._doubled:
-            yield f"{self._doubled:,} rows are on file twice; the first of each counts"
-
     def write(self, outcome: object) -> None:
         """Append the row of ``outcome``, unless its id is on record."""
         name, row = _row(outcome)
         if row["id"] not in self._ids:
             self._files[name].append(row)
             self._count(row)
-
-    def sync(self) -> None:
-        """Have the disk hold every row. Blocks."""
-        for file in self._files.values():
-            file.sync()
 
     def settle(self) -> None:
         """Nothing has to change at the end."""
@@ -104,12 +80,6 @@ class JudgementBooks:
             path, [json.dumps(results, indent=2, ensure_ascii=False).encode(), b"\n"], self._disk
         )
         return path
-
-    def close(self) -> None:
-        """Close the files."""
-        for file in self._files.values():
-            file.close()
-        self._files = {}
 
     def counts(self) -> dict[str, Any]:
         """Outcomes so far: over all candidates, by candidate, failures by stage."""
