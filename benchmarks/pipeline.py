@@ -23,7 +23,8 @@ from codeclm.progress import JsonView, NoView, PlainView, Snapshot, View
 from codeclm.run import Order
 from codeclm.rundir import read_json
 from codeclm.seeds import SeedFile
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 
 __all__ = ["CALLS_A_SEED", "CALLS_UNFILTERED", "PER_CALL", "Task", "measure", "write_seeds"]
 

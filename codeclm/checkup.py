@@ -26,7 +26,8 @@ from codeclm.plan import Order, make_plan, templates_of
 from codeclm.prices import how_to_give
 from codeclm.rundir import read_settings
 from codeclm.seeds import MetadataFile, SeedFile
-from codeclm.settings import MISSING_MODEL, ModelSettings, ModelsSettings, Settings, settings_tree
+from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.settings_file import MISSING_MODEL, settings_tree
 from codeclm.settings_problems import checked
 from codeclm.stages.templates import read_template
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from codeclm.run import Order
 from codeclm.seeds import SeedList
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions, SimulatorServer, World, parse_duration
 
 __all__ = ["demo_order", "demo_server", "describe"]

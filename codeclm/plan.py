@@ -24,7 +24,8 @@ from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import templates_for, unused
 from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
-from codeclm.settings import MISSING_MODEL, OFF, ModelsSettings, Settings, difference
+from codeclm.settings import OFF, ModelsSettings, Settings, difference
+from codeclm.settings_file import MISSING_MODEL
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
 from codeclm.version import __version__

@@ -18,7 +18,8 @@ from codeclm.records import (
     Unit,
     Verdict,
 )
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.synthesis import synthesize
 from codeclm.version import __version__
 

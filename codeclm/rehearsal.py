@@ -22,7 +22,8 @@ from codeclm.own_prompts import OwnPrompt, own_prompt, reader
 from codeclm.plan import Order, templates_of
 from codeclm.progress import View
 from codeclm.rundir import read_settings
-from codeclm.settings import MISSING_MODEL, ModelsSettings, Settings
+from codeclm.settings import ModelsSettings, Settings
+from codeclm.settings_file import MISSING_MODEL
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World, parse_duration
 
 __all__ = ["Rehearsal", "rehearsal_directory", "rehearse"]

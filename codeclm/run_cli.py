@@ -14,7 +14,7 @@ from codeclm.errors import UsageError
 from codeclm.progress import View
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings, with_max_in_flight
 from codeclm.sources import Source
 from codeclm.stdin import SeedStream, spooled_stdin
 
@@ -177,7 +177,7 @@ def with_order(given: Mapping[str, Any], act: Callable[[Order], int]) -> int:
     flags |= {name: given[name] for name in ("seed", "prompts", "cache")}
     settings = load_settings(given["config"], flags)
     if given["max_in_flight"] is not None:
-        settings = settings.with_max_in_flight(given["max_in_flight"])
+        settings = with_max_in_flight(settings, given["max_in_flight"])
     counted = settings.method.total is not None
     places = (given[name] for name in ("seeds", "metadata", "field", "skip_bad_lines"))
     with _source(*places, counted=counted) as source:

@@ -1,10 +1,9 @@
-"""What a run is told: a YAML file, flags over it, checked and resolved. Keys never come near it, only their names."""
+"""What a run is told, checked and resolved. Keys never come near it, only their names."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,17 +14,14 @@ from pydantic import (
     Field,
     SerializeAsAny,
     TypeAdapter,
-    ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
 
-from codeclm.errors import UsageError
 from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import DEFAULT, OPTIONS, closest, unused
 
 __all__ = [
-    "MISSING_MODEL",
     "OFF",
     "BudgetSettings",
     "ModelSettings",
@@ -33,17 +29,8 @@ __all__ = [
     "PriceSettings",
     "Settings",
     "difference",
-    "explained",
-    "load_settings",
-    "merged",
-    "settings_from",
-    "settings_tree",
+    "flat",
 ]
-
-MISSING_MODEL = (
-    "no {party} model; give --{party} PROVIDER:MODEL[@BASE_URL], "
-    "or models: {party}: model: in a --config file"
-)
 
 
 def _variable_name(text: str | None) -> str | None:
@@ -189,16 +176,8 @@ class Settings(_Strict):
     def decisive(self) -> dict[str, Any]:
         """The settings that the dataset depends on, flat (``method.theta``): a run is resumed only with these."""
         tree = self.stored()
-        flat = _flat({name: value for name, value in tree.items() if name not in _OF_NO_MATTER})
-        return {name: value for name, value in flat.items() if not _is_free(name, value)}
-
-    def with_max_in_flight(self, calls: int) -> Settings:
-        """The same settings with so many calls at once to each model."""
-        tree = self.model_dump()
-        for party in (tree["models"] or {}).values():
-            if party:
-                party["max_in_flight"] = calls
-        return _validated(tree, "settings")
+        leaves = flat({name: value for name, value in tree.items() if name not in _OF_NO_MATTER})
+        return {name: value for name, value in leaves.items() if not _is_free(name, value)}
 
     def stored(self) -> dict[str, Any]:
         """The whole of it as plain data, to be kept beside the dataset; but for what its method has no use for."""
@@ -236,51 +215,6 @@ def _is_free(name: str, value: object) -> bool:
     return place[2] in _FREE or (place[2] == "structured_output" and value is False)
 
 
-def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
-    """The settings of ``file`` with ``flags`` (nested like the file, None where not given) over them.
-
-    Raises UsageError: one line that names the file, the setting and what is wrong with it.
-    """
-    return settings_from(settings_tree(file, flags), _origin(file, flags))
-
-
-def _origin(file: Path | None, flags: Mapping[str, Any]) -> str:
-    """What a problem is told of: the file is not blamed alone where a flag may have gone over it."""
-    if file is None:
-        return "settings"
-    given = any(value is not None for value in _flat(flags).values())
-    return f"{file} with the flags" if given else str(file)
-
-
-def settings_from(tree: Mapping[str, Any], where: str) -> Settings:
-    """The settings that ``tree`` holds. Raises UsageError: one line that names ``where`` and what is wrong."""
-    _check_models(tree, where)
-    return _validated(tree, where)
-
-
-def settings_tree(file: Path | None, flags: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``file`` says with ``flags`` over it, not checked; a part that is left empty is not there.
-
-    Raises UsageError where the file cannot be read.
-    """
-    tree = _read(file) if file else {}
-    return merged({name: value for name, value in tree.items() if value is not None}, flags)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    # Most runs are told by flags alone, and need no YAML.
-    from codeclm.yaml_file import read_yaml  # noqa: PLC0415
-
-    return read_yaml(file)
-
-
-def _validated(tree: Mapping[str, Any], where: str) -> Settings:
-    try:
-        return Settings.model_validate(tree)
-    except ValidationError as error:
-        raise UsageError(f"{where}: {_explain(error)}") from None
-
-
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines that say which settings differ between two flat trees, as ``name: old -> new``."""
     names = sorted({*old, *new})
@@ -291,64 +225,12 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def merged(tree: Mapping[str, Any], flags: Mapping[str, Any]) -> dict[str, Any]:
-    """``tree`` with ``flags`` over it, part by part; None is no flag."""
-    result = dict(tree)
-    for name, value in flags.items():
-        if isinstance(value, Mapping):
-            below = result.get(name)
-            result[name] = merged(below if isinstance(below, Mapping) else {}, value)
-            if not result[name]:
-                del result[name]
-        elif value is not None:
-            result[name] = value
-    return result
-
-
-def _check_models(tree: Mapping[str, Any], where: str) -> None:
-    models = tree.get("models")
-    if isinstance(models, Mapping):
-        for party in ("strong", "target"):
-            if not models.get(party):
-                raise UsageError(f"{where}: {MISSING_MODEL.format(party=party)}")
-
-
-_UNKNOWN = {"extra_forbidden", "unexpected_keyword_argument"}
-
-
-def _explain(error: ValidationError) -> str:
-    """The first problem, as one line."""
-    problems = error.errors(include_url=False)
-    misspelt = [one for one in problems if one["type"] in _UNKNOWN]
-    return explained((misspelt or problems)[0])
-
-
-def explained(problem: Mapping[str, Any]) -> str:
-    """One problem that the check of settings found, as a line that says where it is and what to do."""
-    path = [str(part) for part in problem["loc"]]
-    name = ".".join(path) or "settings"
-    if problem["type"] in _UNKNOWN:
-        known = _known_names(path[:-1])
-        near = get_close_matches(path[-1], known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return f"unknown setting {name!r}; {hint}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[:1].lower()}{message[1:]}"
-
-
-def _known_names(path: list[str]) -> list[str]:
-    if path[:1] == ["method"]:
-        return sorted({name for kind in OPTIONS.values() for name in kind.__dataclass_fields__})
-    owners: dict[str, Any] = {"prices": PriceSettings, "budget": BudgetSettings}
-    owners["models"] = ModelSettings if len(path) > 1 else ModelsSettings
-    return sorted(owners.get(path[0] if path else "", Settings).model_fields)
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of a nested tree, as ``method.theta``."""
+    leaves: dict[str, Any] = {}
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
-            flat.update(_flat(value, f"{prefix}{name}."))
+            leaves.update(flat(value, f"{prefix}{name}."))
         else:
-            flat[prefix + name] = value
-    return flat
+            leaves[prefix + name] = value
+    return leaves

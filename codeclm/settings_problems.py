@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from codeclm.settings import Settings, explained
+from codeclm.settings import Settings
+from codeclm.settings_file import known_names
+from codeclm.settings_words import explained
 
 __all__ = ["checked"]
 
@@ -26,7 +28,7 @@ def checked(tree: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
             problems = error.errors(include_url=False)
             for one in problems:
                 known_by = one["msg"] if one["type"] == "value_error" else ""
-                seen.setdefault((one["loc"], known_by), explained(one))
+                seen.setdefault((one["loc"], known_by), explained(one, known_names))
             if not _leave_out(rest, problems):
                 return None, list(seen.values())
         else:

@@ -12,7 +12,8 @@ from typing import Any
 from codeclm.progress import NoView
 from codeclm.run import Finished, Order, Stopper, run
 from codeclm.seeds import SeedList
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.sources import Source
 from tests.accounts import SIM_PRICES, check_money
 

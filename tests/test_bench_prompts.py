@@ -17,7 +17,7 @@ from codeclm.errors import UsageError
 from codeclm.llm.chat import ChatRequest, Message
 from codeclm.llm.scripted import ScriptedModel
 from codeclm.methods.job import Party
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.stages.templates import load_templates
 
 

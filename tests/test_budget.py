@@ -16,7 +16,7 @@ from codeclm.errors import BudgetExhausted, RunStopped, UsageError
 from codeclm.llm.scripted import ScriptedModel
 from codeclm.methods.job import Parties, Party
 from codeclm.run import Finished
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
 from codeclm.synthesis import synthesize
 from tests.accounts import SIM_PRICES

@@ -207,7 +207,7 @@ def test_trainers_get_the_papers_settings() -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("compare: {sise: 3}", "compare.sise"),
+        ("compare: {sise: 3}", "'compare.sise'; did you mean 'size'"),
         ("compare: {size: 0}", "compare.size"),
         ("compare: {groups: [all]}", "compare.groups"),
         ("compare: [1]", "compare is no mapping"),

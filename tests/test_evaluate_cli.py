@@ -243,8 +243,8 @@ def test_a_set_of_the_paper_is_fetched_and_checked(tmp_path: Path, benchmark_see
         (("--candidate", "x=good.jsonl", "--candidate", "x=good.jsonl", "--reference", "openai:a"), "called 'x'"),
         (("--candidate", "few.jsonl", "--reference", "openai:a@http://127.0.0.1:9/v1"), "no answer to 19 of 20 items"),
         (("--candidate", "gone.jsonl", "--reference", "openai:a@http://127.0.0.1:9/v1"), "gone.jsonl: cannot be read"),
-        (("--config", "typo.yaml"), "unknown setting 'refrence'"),
-        (("--config", "typo2.yaml"), "unknown setting 'candidates.a.modle'"),
+        (("--config", "typo.yaml"), "unknown setting 'refrence'; did you mean 'reference'?"),
+        (("--config", "typo2.yaml"), "unknown setting 'candidates.a.modle'; did you mean 'model'?"),
     ],
 )  # fmt: skip
 def test_what_must_be_mended_is_one_line(

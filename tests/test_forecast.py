@@ -29,7 +29,8 @@ from codeclm.plan import Order, Plan, make_plan
 from codeclm.progress import NoView
 from codeclm.run import Stopper, run
 from codeclm.seeds import SeedFile
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import SimulatorServer, World
 from codeclm.sources import Source
 from tests.running import check_books, seeds, settings_for

@@ -16,7 +16,7 @@ from codeclm.llm.store import MemoryStore
 from codeclm.methods.job import Parties, Party
 from codeclm.records import Dropped, Example, Rejection
 from codeclm.seeds import SeedList
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.stages.templates import load_templates
 from tests.scripted_world import answer, target_answer
 

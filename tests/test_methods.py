@@ -17,7 +17,8 @@ from codeclm.methods.table import METHODS, OPTIONS, PROMPTS
 from codeclm.progress import NoView, Snapshot
 from codeclm.run import Order, Stopper, run
 from codeclm.seeds import MetadataFile, SeedFile, SeedList
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from codeclm.simulator.faults import Faults
 from tests.killing import IN_FLIGHT, kill_and_resume

@@ -12,7 +12,7 @@ from codeclm.errors import UsageError
 from codeclm.llm.catalogue import PROVIDERS
 from codeclm.llm.money import PICODOLLARS, dollars
 from codeclm.prices import Price, Prices, _table
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 
 OWN = {
     "house": Price(1, 2),

@@ -22,7 +22,7 @@ from codeclm.methods.job import Job, Parties, Party
 from codeclm.progress import EndpointRow, HeldUpBy, Recent, Snapshot, held_up_by
 from codeclm.progress.machine import busy_s
 from codeclm.seeds import SeedList
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.stages.templates import load_templates
 from tests.scripted_world import answer, target_answer
 from tests.snapshots import endpoint, snapshot, stage

@@ -21,7 +21,8 @@ from codeclm.progress import HeldUpBy, NoView, Snapshot, View, Views, held_up_by
 from codeclm.progress.log_file import LogFile
 from codeclm.progress.metrics import Metrics
 from codeclm.run import Order, Stopper, run
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
 from tests.running import seeds
 from tests.test_progress_log_file import lines_of

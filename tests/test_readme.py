@@ -17,7 +17,8 @@ from typer.main import get_command
 
 from codeclm.cli import app
 from codeclm.methods.options import CodecLMOptions
-from codeclm.settings import ModelSettings, load_settings
+from codeclm.settings import ModelSettings
+from codeclm.settings_file import load_settings
 from codeclm.stages.templates import load_templates
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,7 +16,7 @@ from codeclm.own_prompts import own_prompt, reader
 from codeclm.plan import Order, make_plan
 from codeclm.progress import NoView
 from codeclm.rehearsal import Rehearsal, rehearsal_directory, rehearse
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator.reader import Decode, Encode, Judge, Rubrics, read_prompt
 from codeclm.stages.prompt import Template
 from codeclm.stages.templates import load_templates

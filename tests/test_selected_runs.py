@@ -17,7 +17,7 @@ from codeclm.progress import NoView, Recent, Snapshot
 from codeclm.progress.words import headline
 from codeclm.run import Order, Stopper, run
 from codeclm.seeds import MetadataFile
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from codeclm.simulator.reader import Respond, read_prompt
 from tests.faults.world_server import world_server

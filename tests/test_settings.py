@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from codeclm.errors import UsageError
-from codeclm.settings import Settings, difference, load_settings
+from codeclm.settings import Settings, difference
+from codeclm.settings_file import load_settings
 
 MODELS = {"strong": {"model": "openai:big"}, "target": {"model": "openai:small"}}
 MODELS_YAML = "models:\n  strong: {model: 'openai:big'}\n  target: {model: 'openai:small'}\n"

@@ -16,7 +16,8 @@ from codeclm.llm.catalogue import PROVIDERS
 from codeclm.llm.names import parse_model
 from codeclm.methods.options import CodecLMOptions
 from codeclm.reference import regenerated, sections
-from codeclm.settings import ModelSettings, Settings, load_settings
+from codeclm.settings import ModelSettings, Settings
+from codeclm.settings_file import load_settings
 from codeclm.starter import EXAMPLES, starter
 
 README = Path(__file__).resolve().parents[1] / "README.md"

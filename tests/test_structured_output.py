@@ -26,7 +26,8 @@ from codeclm.llm.key import KeyMaker
 from codeclm.llm.openai import OPENAI
 from codeclm.llm.wire import read_completion
 from codeclm.records import Metadata
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import SimulatorServer, World
 from codeclm.stages.augment import parse_yes_no
 from codeclm.stages.decode import parse_instructions

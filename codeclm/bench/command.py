@@ -24,7 +24,8 @@ from codeclm.llm.scripted import ScriptedModel
 from codeclm.llm.spec import check_spec, warnings_for
 from codeclm.methods.job import Party
 from codeclm.open_files import SPARE, calls_that_fit, raise_limit
-from codeclm.settings import ModelSettings, ModelsSettings, Settings, load_settings
+from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.settings_file import load_settings
 
 __all__ = ["BenchOrder", "ask", "bench_command", "planned"]
 

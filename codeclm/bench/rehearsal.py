@@ -13,7 +13,8 @@ from codeclm.llm.scripted import ScriptedModel
 from codeclm.llm.store import MemoryStore
 from codeclm.methods.job import Parties, Party
 from codeclm.seeds import SeedList
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import World
 from codeclm.stages.templates import load_templates
 

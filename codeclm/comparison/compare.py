@@ -26,7 +26,7 @@ from codeclm.evaluation.table import FORMATS
 from codeclm.evaluation.test_sets import read_test_set
 from codeclm.progress import View
 from codeclm.run import Stopper
-from codeclm.settings import merged, settings_from
+from codeclm.settings_file import merged, settings_from
 
 __all__ = ["CompareOrder", "Compared", "compare"]
 

@@ -27,7 +27,7 @@ from codeclm.progress import View
 from codeclm.run import Finished, Order, Stopper, run
 from codeclm.rundir import read_settings
 from codeclm.seeds import SeedFile
-from codeclm.settings import merged, settings_from
+from codeclm.settings_file import merged, settings_from
 
 __all__ = ["DataSet", "make_data", "share_seeds", "write_training_set"]
 

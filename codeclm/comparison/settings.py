@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -10,8 +10,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from codeclm.errors import UsageError
-from codeclm.evaluation.settings import PartySettings
+from codeclm.evaluation.settings import PartySettings, party_names
 from codeclm.settings import ModelSettings
+from codeclm.settings_words import first_problem
 from codeclm.yaml_file import read_yaml
 
 __all__ = ["CompareSettings", "Comparison", "Group", "TrainingSettings", "load_comparison"]
@@ -83,7 +84,10 @@ def load_comparison(file: Path | None, flags: Mapping[str, Any]) -> Comparison:
     try:
         compare = CompareSettings.model_validate({**section, **given})
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        name = ".".join(map(str, ("compare", *problem["loc"])))
-        raise UsageError(f"{where}: {name}: {problem['msg']}") from None
+        raise UsageError(f"{where}: {first_problem(error, _known_names, 'compare')}") from None
     return Comparison(tree, compare, where)
+
+
+def _known_names(path: Sequence[str]) -> list[str]:
+    owner = TrainingSettings if path[:1] == ["training"] else CompareSettings
+    return party_names(path) or sorted(owner.model_fields)

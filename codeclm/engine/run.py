@@ -9,7 +9,7 @@ has left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -26,6 +26,7 @@ from codeclm.engine.events import (
     StepStarted,
     wants,
 )
+from codeclm.engine.items import each_of
 from codeclm.engine.stage import Failed, SecondTries, Stage
 from codeclm.errors import ItemError, RunStopped, TransientError
 
@@ -122,7 +123,7 @@ class Run:
             observer(event)
 
     async def _admit(self) -> None:
-        async with aclosing(_each(self._source)) as items:
+        async with aclosing(each_of(self._source)) as items:
             async for item in items:
                 if self._stopped is not None:
                     return  # by what it found out itself: it is not cancelled before it waits
@@ -291,16 +292,3 @@ class _Lane:
         return StageStatistics(
             self.stage.name, len(self.inbox), self.working, self.done, self.failed
         )
-
-
-async def _each(source: AsyncIterable[Any] | Iterable[Any]) -> AsyncGenerator[Any, None]:
-    if isinstance(source, AsyncGenerator):
-        async with aclosing(source):
-            async for item in source:
-                yield item
-    elif isinstance(source, AsyncIterable):
-        async for item in source:
-            yield item
-    else:
-        for item in source:
-            yield item

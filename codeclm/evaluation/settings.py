@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +19,7 @@ from pydantic import (
 
 from codeclm.errors import UsageError
 from codeclm.settings import ModelSettings, PriceSettings
+from codeclm.settings_words import first_problem
 
 __all__ = [
     "REFERENCE",
@@ -26,6 +27,7 @@ __all__ = [
     "EvaluationSettings",
     "PartySettings",
     "load_settings",
+    "party_names",
     "party_of",
 ]
 
@@ -157,17 +159,16 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> EvaluationSett
     try:
         return EvaluationSettings.model_validate(merged)
     except ValidationError as error:
-        raise UsageError(f"{where}: {_explain(error)}") from None
+        raise UsageError(f"{where}: {first_problem(error, _known_names)}") from None
 
 
-def _explain(error: ValidationError) -> str:
-    """The first problem, as one line."""
-    problem = error.errors(include_url=False)[0]
-    place = [str(part) for part in problem["loc"]]
-    tags = {"model", "answers"}
-    path = [part for at, part in enumerate(place) if part not in tags or at == len(place) - 1]
-    name = ".".join(path) or "settings"
-    if problem["type"] == "extra_forbidden":
-        return f"unknown setting {name!r}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{name}: {message[:1].lower()}{message[1:]}"
+def party_names(path: Sequence[str]) -> list[str] | None:
+    """The settings of a party at this place, None where no party is."""
+    if (path[:1] == ["candidates"] and len(path) > 1) or path[:1] == ["reference"]:
+        return sorted({*ModelSettings.model_fields, *AnswersSettings.model_fields})
+    return sorted(ModelSettings.model_fields) if path[:1] == ["judge"] else None
+
+
+def _known_names(path: Sequence[str]) -> list[str]:
+    owner = PriceSettings if path[:1] == ["prices"] else EvaluationSettings
+    return party_names(path) or sorted(owner.model_fields)

@@ -14,7 +14,7 @@ from codeclm.forecast.profile import Key, Profile, Use, Variety
 from codeclm.lines import Row
 from codeclm.llm.names import parse_model
 from codeclm.methods.demand import wanted_of
-from codeclm.methods.rounds import Round, Wanted, draws
+from codeclm.methods.rounds import draws
 from codeclm.methods.work import entry_of
 from codeclm.pilot import LOG, chosen
 from codeclm.plan import Plan
@@ -114,17 +114,8 @@ def _all(plan: Plan) -> Iterator[tuple[Entry, list[Unit], Cluster]]:
             counts = draws(options.per_entry, options.per_call)
             units = [Unit(entry, draw, count, count) for draw, count in enumerate(counts)]
         else:
-            units = [_first_unit(wanted, entry)]
+            units = [Unit(entry, 0, *wanted.first(size, entry.number))]
         yield entry, [unit for unit in units if unit.keep], cluster
-
-
-def _first_unit(wanted: Wanted, entry: Entry) -> Unit:
-    """What the first round asks this entry for."""
-    if wanted.selected:
-        each = wanted.each(wanted.entries)
-        return Unit(entry, 0, each, each)
-    first = Round(wanted.increments()[0], wanted.entries, wanted.per_call)
-    return Unit(entry, 0, first.count, first.keep(entry.number))
 
 
 def _add_unit(cluster: Cluster, unit: Unit, made: int) -> None:

@@ -30,6 +30,13 @@ class Wanted:
         """Instructions that each entry is asked for in each round, where ``selected`` are wanted."""
         return min(self.per_call, -(-self.selected[0] // entries), self.most)
 
+    def first(self, entries: int, number: int) -> tuple[int, int]:
+        """What the first decode call of the entry of this number asks for, and how many of them are taken."""
+        if self.selected:
+            return self.each(entries), self.each(entries)
+        this = Round(self.increments()[0], entries, self.per_call)
+        return this.count, this.keep(number)
+
     def increments(self) -> list[int]:
         """Instructions that each total adds to the one before."""
         return [

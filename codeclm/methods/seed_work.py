@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 
+from codeclm.engine.items import each_of
 from codeclm.errors import UsageError
 from codeclm.methods.rounds import Round, Wanted
 from codeclm.methods.work import entry_of
@@ -84,19 +85,8 @@ class SeedWork:
             yield Again(Draft(identity, entry, seed.instruction, 0))
 
     async def _each_seed(self, *, first: bool) -> AsyncIterator[Seed]:
-        async for item in _each(self._items):
+        async for item in each_of(self._items):
             if not isinstance(item, Seed):
                 raise UsageError("metadata is no seed: this method starts from instructions")
             self._seeds += first
-            yield item
-
-
-async def _each(
-    items: Iterable[Seed | Entry] | AsyncIterable[Seed | Entry],
-) -> AsyncIterator[Seed | Entry]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
             yield item

@@ -18,8 +18,8 @@ from collections.abc import (
     Iterator,
 )
 from contextlib import aclosing
-from typing import TypeVar
 
+from codeclm.engine.items import each_of
 from codeclm.engine.stage import SecondTries
 from codeclm.methods.entries import Augmentation, Pair, entry_in, entry_of
 from codeclm.methods.entry_book import EntryBook
@@ -28,11 +28,6 @@ from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
 __all__ = ["Augmentation", "Pair", "Work", "entry_of"]
-
-T = TypeVar("T")
-
-ITEMS_A_TURN = 1_000
-"""Gone through before other tasks get a turn: at a resume there may be nothing to do for any of them."""
 
 
 class Work:
@@ -95,7 +90,7 @@ class Work:
 
     async def _in_order(self) -> AsyncGenerator[Seed | Pair | Unit, None]:
         with self._book:
-            async for item in _each(self._items):
+            async for item in each_of(self._items):
                 self._read += 1
                 for work in self._enter(item):
                     yield work
@@ -113,7 +108,7 @@ class Work:
             await self._known()
             for unit in self._take_due():
                 yield unit
-            async for units in _each(self._further_rounds()):
+            async for units in each_of(self._further_rounds()):
                 for unit in units:
                     yield unit
 
@@ -199,13 +194,9 @@ class Work:
         self._book.add(entry)
         if self._quota is not None:
             return self._for_quota(entry, 0, entry.number)
-        first = self._round_0()
-        keep = first.keep(entry.number)
-        self._taken += keep
-        return self._not_done([Unit(entry, 0, first.count, keep)])
-
-    def _round_0(self) -> Round:
-        return Round(self._increments[0], self._all_entries, self._wanted.per_call)
+        first = Unit(entry, 0, *self._wanted.first(self._all_entries, entry.number))
+        self._taken += first.keep
+        return self._not_done([first])
 
     def _for_quota(self, entry: Entry, draw: int, place: int) -> list[Unit]:
         """The unit of this place, if it is still to be worked on."""
@@ -292,14 +283,3 @@ class Work:
         self._unknown -= 1
         if not self._unknown:
             self._all_known.set()
-
-
-async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for number, item in enumerate(items, 1):
-            yield item
-            if not number % ITEMS_A_TURN:
-                await asyncio.sleep(0)

@@ -10,7 +10,8 @@ import pytest
 from codeclm.llm.preflight import PROMPT
 from codeclm.progress import NoView, Snapshot
 from codeclm.run import Order, Stopper, run
-from codeclm.settings import Settings, load_settings
+from codeclm.settings import Settings
+from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions
 from tests.faults.bench import Measure, Scale
 from tests.faults.world_server import Asked, never, world_server

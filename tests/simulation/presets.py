@@ -9,7 +9,7 @@ from typing import Any
 
 from codeclm.plan import Order, Plan, make_plan
 from codeclm.seeds import SeedList
-from codeclm.settings import load_settings
+from codeclm.settings_file import load_settings
 from tests.accounts import SIM_PRICES
 from tests.simulation.answers import Manner
 from tests.simulation.models import KEY_ENV
