@@ -115,6 +115,12 @@ class ModelsSettings(_Strict):
     target: ModelSettings
     judge: ModelSettings | None = None
 
+    @property
+    def parties(self) -> dict[str, ModelSettings]:
+        """Those that are given, by role."""
+        given = {"strong": self.strong, "target": self.target, "judge": self.judge}
+        return {role: party for role, party in given.items() if party is not None}
+
 
 class PriceSettings(_Strict):
     """What one model costs, in US dollars.
