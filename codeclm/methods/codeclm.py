@@ -161,8 +161,7 @@ def _unless_late(
 def _filtering(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
     """Basic instructions go round until the gap exceeds theta or the iterations are used up."""
     options, parties = steps.options, steps.parties
-    iterations = options.iterations if options.self_rubrics else 1
-    keep = Filter(options.theta, iterations)
+    keep = Filter(options.theta, options.comparisons_made)
     responding = max(steps.strong_workers, parties.target.max_in_flight)
     judging = parties.rating.max_in_flight
     improve, respond, judge = (
