@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "PriceSettings",
     "Settings",
     "difference",
+    "fingerprint",
     "flat",
 ]
 
@@ -219,6 +221,11 @@ def _is_free(name: str, value: object) -> bool:
         return False
     # Runs from before there was structured output have no word of it, and go on without.
     return place[2] in _FREE or (place[2] == "structured_output" and value is False)
+
+
+def fingerprint(decisive: Mapping[str, Any]) -> str:
+    """A digest of a flat tree, in whatever order it is."""
+    return hashlib.sha256(repr(sorted(decisive.items())).encode()).hexdigest()
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
