@@ -17,6 +17,7 @@ from codeclm.assembly import (
     wanted_instructions,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.llm.allowance import PER_MINUTE
 from codeclm.llm.credentials import endpoint_and_key
 from codeclm.llm.events import Answered
 from codeclm.llm.names import parse_model
@@ -136,12 +137,7 @@ def _key(party: ModelSettings, checkup: Checkup) -> str:
 def _limits(party: ModelSettings) -> str:
     stated = [
         f"{getattr(party, name):,.10g} {name.replace('_', ' ').replace(' per ', ' a ')}"
-        for name in (
-            "requests_per_minute",
-            "tokens_per_minute",
-            "input_tokens_per_minute",
-            "output_tokens_per_minute",
-        )
+        for name in PER_MINUTE
         if getattr(party, name)
     ]
     calls = f"at most {party.max_in_flight:,} calls at once"

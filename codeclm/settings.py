@@ -19,6 +19,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from codeclm.llm.allowance import PER_MINUTE
 from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import DEFAULT, OPTIONS, closest, unused
 
@@ -199,9 +200,7 @@ _OF_NO_MATTER = frozenset({"prompts", "cache", "units_in_flight", "prices", "bud
 
 # May change between two runs on one directory: the answers stay the same.
 _FREE = frozenset(
-    {"api_key_env", "attempts", "max_in_flight", "requests_per_minute", "timeout_s"}
-    | {"tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"}
-    | {"adaptive", "patience_s"}
+    {"api_key_env", "attempts", "max_in_flight", "timeout_s", "adaptive", "patience_s", *PER_MINUTE}
 )
 
 
