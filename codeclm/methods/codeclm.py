@@ -11,9 +11,10 @@ from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Stage
 from codeclm.errors import ItemError, TransientError
 from codeclm.methods.demand import quota_of, screen_of, wanted_of, with_the_rest
+from codeclm.methods.entries import Augmentation, Pair, entry_of
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.work import Augmentation, Pair, Work, entry_of
+from codeclm.methods.work import Work
 from codeclm.records import (
     Again,
     Comparison,
