@@ -28,6 +28,7 @@ from codeclm.stdin import SeedStream
 __all__ = [
     "augment_to",
     "check_budget",
+    "each_asked",
     "held_out_of",
     "make_job",
     "model_specs",
@@ -49,9 +50,7 @@ def model_specs(models: ModelsSettings) -> list[ModelSpec]:
     """The models of a run, each once. Raises UsageError where one endpoint is given two sets of limits."""
     specs: list[ModelSpec] = []
     limits: dict[object, object] = {}
-    for settings in (models.strong, models.target, models.judge):
-        if settings is None:
-            continue
+    for settings in models.parties.values():
         spec = spec_of(settings)
         numbers = allowance(spec)
         if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
@@ -89,11 +88,17 @@ def check_budget(settings: Settings, specs: Iterable[ModelSpec]) -> None:
 async def preflight(models: Models, settings: Settings) -> None:
     """One tiny call to each model, as the run will call it. Raises UsageError or RunStopped, in one line."""
     assert settings.models is not None
-    seen: list[ModelSpec] = []
-    for party in (settings.models.strong, settings.models.target, settings.models.judge):
-        if party is not None and spec_of(party) not in seen:
-            seen.append(spec_of(party))
-            await preflight_one(models, party, settings.method)
+    for party in each_asked(settings.models):
+        await preflight_one(models, party, settings.method)
+
+
+def each_asked(models: ModelsSettings) -> list[ModelSettings]:
+    """The parties without those whose model is asked for another one before them."""
+    found: list[ModelSettings] = []
+    for party in models.parties.values():
+        if all(spec_of(party) != spec_of(one) for one in found):
+            found.append(party)
+    return found
 
 
 async def preflight_one(models: Models, party: ModelSettings, method: CodecLMOptions) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from codeclm.assembly import (
     augment_to,
+    each_asked,
     model_specs,
     preflight_one,
     prices_of,
@@ -16,6 +17,7 @@ from codeclm.assembly import (
     wanted_instructions,
 )
 from codeclm.errors import CodecLMError, UsageError
+from codeclm.llm.allowance import PER_MINUTE
 from codeclm.llm.credentials import endpoint_and_key
 from codeclm.llm.events import Answered
 from codeclm.llm.names import parse_model
@@ -26,7 +28,7 @@ from codeclm.plan import Order, make_plan, templates_of
 from codeclm.prices import how_to_give
 from codeclm.rundir import read_settings
 from codeclm.seeds import MetadataFile, SeedFile
-from codeclm.settings import ModelSettings, ModelsSettings, Settings
+from codeclm.settings import ModelSettings, Settings
 from codeclm.settings_file import MISSING_MODEL, settings_tree
 from codeclm.settings_problems import checked
 from codeclm.stages.templates import read_template
@@ -96,7 +98,7 @@ async def check_calls(checkup: Checkup) -> AsyncIterator[Finding]:
     assert settings is not None
     assert settings.models is not None
     async with Models(on_event=on_event, environ=checkup.environ) as models:
-        for party in _each_once(settings.models):
+        for party in each_asked(settings.models):
             name = str(parse_model(party.model))
             try:
                 await preflight_one(models, party, settings.method)
@@ -106,22 +108,11 @@ async def check_calls(checkup: Checkup) -> AsyncIterator[Finding]:
                 yield Finding("ok", f"{name} answers, in {took[name].duration_s * 1000:,.0f} ms")
 
 
-def _of(models: ModelsSettings) -> dict[str, ModelSettings]:
-    """The parties by role."""
-    parties = {"strong": models.strong, "target": models.target, "judge": models.judge}
-    return {role: party for role, party in parties.items() if party is not None}
-
-
-def _each_once(models: ModelsSettings) -> list[ModelSettings]:
-    parties = _of(models).values()
-    return list({repr(spec_of(party)): party for party in parties}.values())
-
-
 def _models(settings: Settings, checkup: Checkup) -> Iterator[Finding]:
     if settings.models is None:
         yield Finding("problem", f"{checkup.config}: {MISSING_MODEL.format(party='strong')}")
         return
-    for role, party in _of(settings.models).items():
+    for role, party in settings.models.parties.items():
         spec = spec_of(party)
         try:
             check_spec(spec, checkup.environ)
@@ -146,12 +137,7 @@ def _key(party: ModelSettings, checkup: Checkup) -> str:
 def _limits(party: ModelSettings) -> str:
     stated = [
         f"{getattr(party, name):,.10g} {name.replace('_', ' ').replace(' per ', ' a ')}"
-        for name in (
-            "requests_per_minute",
-            "tokens_per_minute",
-            "input_tokens_per_minute",
-            "output_tokens_per_minute",
-        )
+        for name in PER_MINUTE
         if getattr(party, name)
     ]
     calls = f"at most {party.max_in_flight:,} calls at once"

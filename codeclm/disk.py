@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from codeclm.errors import UsageError
 
-__all__ = ["NO_LINK", "REAL", "Disk", "RealDisk", "replace_file", "write_all"]
+__all__ = ["NO_LINK", "REAL", "Disk", "RealDisk", "replace_file", "replace_json", "write_all"]
 
 NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 CHUNK = 1 << 20
@@ -123,3 +124,8 @@ def _gathered(chunks: Iterable[bytes]) -> Iterable[bytes]:
             pieces, size = [], 0
     if pieces:
         yield b"".join(pieces)
+
+
+def replace_json(path: Path, value: Mapping[str, Any], disk: Disk = REAL) -> None:
+    """As ``replace_file``, with an object in the form in which people read it."""
+    replace_file(path, [json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"], disk)

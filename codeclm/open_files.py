@@ -70,10 +70,8 @@ def fitted(settings: Settings, open_files: int) -> tuple[Settings, str]:
 def _with_at_most(settings: Settings, calls: int) -> Settings:
     models = settings.models
     assert models is not None
-    parties = {"strong": models.strong, "target": models.target, "judge": models.judge}
     lowered = {
         name: party.model_copy(update={"max_in_flight": min(party.max_in_flight, calls)})
-        for name, party in parties.items()
-        if party is not None
+        for name, party in models.parties.items()
     }
     return settings.model_copy(update={"models": models.model_copy(update=lowered)})

@@ -17,7 +17,7 @@ from codeclm.errors import UsageError
 from codeclm.lines import LinesFile
 from codeclm.llm.chat import ChatModel, ChatRequest, Completion
 from codeclm.llm.events import Answered
-from codeclm.methods.work import Pair
+from codeclm.methods.entries import Pair
 from codeclm.records import Entry, Seed, Unit
 from codeclm.sources import Source
 

@@ -24,7 +24,7 @@ from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import templates_for, unused
 from codeclm.rundir import check_ours, read_settings
 from codeclm.seeds import Tally
-from codeclm.settings import OFF, ModelsSettings, Settings, difference
+from codeclm.settings import OFF, ModelsSettings, Settings, difference, fingerprint
 from codeclm.settings_file import MISSING_MODEL
 from codeclm.sources import Source
 from codeclm.stages.prompt import Template
@@ -94,16 +94,17 @@ class Plan:
         """All that the dataset depends on, flat."""
         texts = {f"prompt.{name}": _sha256(one.text) for name, one in self.templates.items()}
         content = self.tally.content if self.tally else None
-        excluded = [*self.held_out.contents]
         excluding: dict[str, Any] = {}
-        if excluded:
-            ngram = self.settings.method.decontaminate_ngram
-            excluding = {"method.decontaminate": excluded, "method.decontaminate_ngram": ngram}
+        if self.held_out.contents:
+            excluding = {
+                "method.decontaminate": [*self.held_out.contents],
+                "method.decontaminate_ngram": self.settings.method.decontaminate_ngram,
+            }
         return {**self.settings.decisive(), "input": content, **excluding, **texts}
 
     def hash(self) -> str:
         """A digest of all that the dataset depends on."""
-        return _sha256(repr(sorted(self.decisive().items())))
+        return fingerprint(self.decisive())
 
     def record(self) -> dict[str, Any]:
         """What is stored beside the dataset; no secrets are in it."""

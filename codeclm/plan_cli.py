@@ -114,8 +114,7 @@ class _Asked:
                 code = self._run(order, Pilot(self.pilot), given)
                 if code is not None:
                     return code
-            forecast = self._forecast(order)
-            self._print(forecast)
+            self._print(self._forecast(order))
             return 0
 
         return act

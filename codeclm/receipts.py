@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from codeclm.engine.events import StepFinished
 from codeclm.llm.events import Answered
 from codeclm.llm.names import without_url
-from codeclm.methods.work import Pair, entry_of
+from codeclm.methods.entries import Pair, entry_of
 from codeclm.records import Seed, Unit
 from codeclm.rows import Row
 

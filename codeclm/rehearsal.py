@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from codeclm.console import execute
 from codeclm.errors import UsageError
+from codeclm.llm.allowance import PER_MINUTE
 from codeclm.llm.names import parse_model
 from codeclm.own_prompts import OwnPrompt, own_prompt, reader
 from codeclm.plan import Order, templates_of
@@ -29,12 +30,6 @@ from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World, par
 __all__ = ["Rehearsal", "rehearsal_directory", "rehearse"]
 
 SUFFIX = "-rehearsal"
-LIMITS = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "input_tokens_per_minute",
-    "output_tokens_per_minute",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +97,7 @@ def _simulated(settings: Settings, roles: dict[str, str], base_url: str) -> Sett
     tree = settings.model_dump()
     for role, name in roles.items():
         party = tree["models"][role]
-        party |= dict.fromkeys((*LIMITS, "api_key_env"))
+        party |= dict.fromkeys((*PER_MINUTE, "api_key_env"))
         party |= {"model": f"openai:{name}@{base_url}", "send_seed": True}
     tree["cache"] = None
     tree["budget"] |= {"max_cost": None, "max_hours": None}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from codeclm.engine.stage import Failed
-from codeclm.methods.work import Pair, entry_of
+from codeclm.methods.entries import Pair, entry_of
 from codeclm.records import (
     Again,
     Comparison,

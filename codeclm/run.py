@@ -154,12 +154,10 @@ class _Run:
 
 
 def _began(plan: Plan, directory: RunDirectory, earlier: Mapping[str, Any]) -> RunBegan:
-    models = plan.models
-    named = (models.strong, models.target, models.judge)
     return RunBegan(
         directory=directory.path,
         settings_sha256=plan.hash(),
-        models=tuple(dict.fromkeys(one.model for one in named if one is not None)),
+        models=tuple(dict.fromkeys(one.model for one in plan.models.parties.values())),
         wanted=plan.wanted,
         sessions=int(earlier.get("sessions") or 0) + 1,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from codeclm.disk import NO_LINK, REAL, Disk, replace_file
+from codeclm.disk import NO_LINK, REAL, Disk, replace_json
 from codeclm.errors import UsageError
 from codeclm.llm.directory import check_private
 
@@ -140,7 +140,7 @@ class RunDirectory:
 
     def write_settings(self, settings: Mapping[str, Any]) -> None:
         """Store the settings of the run."""
-        replace_file(self.path / "settings.json", [_pretty(settings)], self._disk)
+        replace_json(self.path / "settings.json", settings, self._disk)
 
     def summary(self) -> dict[str, Any] | None:
         """The summary on file; None where there is none."""
@@ -148,7 +148,7 @@ class RunDirectory:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Store the summary."""
-        replace_file(self.path / "summary.json", [_pretty(summary)], self._disk)
+        replace_json(self.path / "summary.json", summary, self._disk)
 
 
 def check_ours(path: Path, kind: Kind = RUN) -> None:
@@ -187,7 +187,3 @@ def read_json(path: Path) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise UsageError(f"{path}: not an object")
     return value
-
-
-def _pretty(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False).encode() + b"\n"

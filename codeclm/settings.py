@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from codeclm.llm.allowance import PER_MINUTE
 from codeclm.methods.options import CodecLMOptions
 from codeclm.methods.table import DEFAULT, OPTIONS, closest, unused
 
@@ -29,6 +31,7 @@ __all__ = [
     "PriceSettings",
     "Settings",
     "difference",
+    "fingerprint",
     "flat",
 ]
 
@@ -115,6 +118,12 @@ class ModelsSettings(_Strict):
     target: ModelSettings
     judge: ModelSettings | None = None
 
+    @property
+    def parties(self) -> dict[str, ModelSettings]:
+        """Those that are given, by role."""
+        given = {"strong": self.strong, "target": self.target, "judge": self.judge}
+        return {role: party for role, party in given.items() if party is not None}
+
 
 class PriceSettings(_Strict):
     """What one model costs, in US dollars.
@@ -191,9 +200,7 @@ _OF_NO_MATTER = frozenset({"prompts", "cache", "units_in_flight", "prices", "bud
 
 # May change between two runs on one directory: the answers stay the same.
 _FREE = frozenset(
-    {"api_key_env", "attempts", "max_in_flight", "requests_per_minute", "timeout_s"}
-    | {"tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute"}
-    | {"adaptive", "patience_s"}
+    {"api_key_env", "attempts", "max_in_flight", "timeout_s", "adaptive", "patience_s", *PER_MINUTE}
 )
 
 
@@ -213,6 +220,11 @@ def _is_free(name: str, value: object) -> bool:
         return False
     # Runs from before there was structured output have no word of it, and go on without.
     return place[2] in _FREE or (place[2] == "structured_output" and value is False)
+
+
+def fingerprint(decisive: Mapping[str, Any]) -> str:
+    """A digest of a flat tree, in whatever order it is."""
+    return hashlib.sha256(repr(sorted(decisive.items())).encode()).hexdigest()
 
 
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

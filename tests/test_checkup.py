@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from codeclm.assembly import each_asked
 from codeclm.cli import app
 from codeclm.methods.table import every_prompt
+from codeclm.settings import ModelsSettings
 from codeclm.settings_problems import checked
 from tests.running import nobody_listening
 
@@ -166,3 +168,15 @@ def test_what_goes_together_is_not_taken_apart() -> None:
     assert problems == ["method: total is 0; it must be at least 1"]
     assert settings is not None
     assert settings.method.theta == 9
+
+
+def test_a_model_in_two_parts_is_asked_as_its_first_part_asks() -> None:
+    """What is called before a run, or by a check, has the sampling of the party that comes first."""
+    parties = ModelsSettings.model_validate(
+        {
+            "strong": {"model": "openai:big", "temperature": 0.9},
+            "target": {"model": "openai:small"},
+            "judge": {"model": "openai:big", "temperature": 0.1},
+        }
+    )
+    assert each_asked(parties) == [parties.strong, parties.target]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Failed, Stage
 from codeclm.errors import Enough, ItemError, TransientError
+from codeclm.methods.entries import Augmentation, Pair, entry_of
 from codeclm.methods.quota import Quota
 from codeclm.methods.rounds import Wanted
-from codeclm.methods.work import Augmentation, Pair, Work, entry_of
+from codeclm.methods.work import Work
 from codeclm.records import (
     Comparison,
     Draft,

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeclm.engine.stage import SecondTries
+from codeclm.methods.entries import Augmentation, Pair, entry_of
 from codeclm.methods.rounds import Round, Wanted, draws
-from codeclm.methods.work import Augmentation, Pair, Work, entry_of
+from codeclm.methods.work import Work
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
 

@@ -8,7 +8,7 @@ from itertools import permutations
 from codeclm.engine.events import StepFinished
 from codeclm.llm.chat import Usage
 from codeclm.llm.events import Answered
-from codeclm.methods.work import Pair, entry_of
+from codeclm.methods.entries import Pair, entry_of
 from codeclm.receipts import Receipts
 from codeclm.records import Metadata, Seed, Unit
 

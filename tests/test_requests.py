@@ -9,9 +9,9 @@ import pytest
 from codeclm.llm.chat import ChatRequest
 from codeclm.llm.events import Answered
 from codeclm.llm.scripted import ScriptedModel
+from codeclm.methods.entries import entry_of
 from codeclm.methods.job import Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.work import entry_of
 from codeclm.records import digest, draft_id
 from codeclm.seeds import SeedList
 from codeclm.settings import Settings

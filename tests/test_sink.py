@@ -9,7 +9,7 @@ import pytest
 
 from codeclm.engine.stage import Failed
 from codeclm.errors import Declined, Filtered, ItemError, ParseError, Refused
-from codeclm.methods.work import Pair, entry_of
+from codeclm.methods.entries import Pair, entry_of
 from codeclm.records import (
     Again,
     Comparison,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from codeclm.comparison.results import data_table, group_tables, results_of
 from codeclm.comparison.settings import Comparison
 from codeclm.comparison.simulated import SimulatedModels
 from codeclm.comparison.variants import variants_of
-from codeclm.disk import replace_file
+from codeclm.disk import replace_file, replace_json
 from codeclm.errors import UsageError
 from codeclm.evaluation.archive import EvaluationArchive
 from codeclm.evaluation.plan import EvaluationOrder
@@ -179,8 +178,6 @@ def _common_size(data: Sequence[DataSet], wanted: int, view: View) -> int:
 
 
 def _write(place: Place, results: Mapping[str, Any]) -> None:
-    replace_file(
-        place.results, [json.dumps(results, indent=2, ensure_ascii=False).encode() + b"\n"]
-    )
+    replace_json(place.results, results)
     tables = [data_table(results), *group_tables(results)]
     replace_file(place.tables, ["\n".join(map(FORMATS["markdown"], tables)).encode()])

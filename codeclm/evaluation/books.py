@@ -8,7 +8,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from codeclm.disk import REAL, Disk, replace_file
+from codeclm.disk import REAL, Disk, replace_file, replace_json
 from codeclm.engine.stage import Failed
 from codeclm.evaluation.crr import Tally
 from codeclm.evaluation.records import Judged, Match, Responses, TestItem
@@ -76,9 +76,7 @@ class JudgementBooks(RowBooks):
         lines = (json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
         replace_file(self._directory / "judgements.jsonl", lines, self._disk)
         path = self._directory / "results.json"
-        replace_file(
-            path, [json.dumps(results, indent=2, ensure_ascii=False).encode(), b"\n"], self._disk
-        )
+        replace_json(path, results, self._disk)
         return path
 
     def counts(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from codeclm.evaluation.test_sets import TestSet
 from codeclm.llm.names import parse_model
 from codeclm.llm.spec import ModelSpec, allowance, check_spec, identity, warnings_for
 from codeclm.rundir import Kind, check_ours
-from codeclm.settings import ModelSettings, difference
+from codeclm.settings import ModelSettings, difference, fingerprint
 from codeclm.stages.prompt import Template
 from codeclm.stages.templates import evaluation_template
 from codeclm.version import __version__
@@ -101,7 +101,7 @@ class EvaluationPlan:
 
     def hash(self) -> str:
         """A digest of all that the results depend on."""
-        return hashlib.sha256(repr(sorted(self.decisive().items())).encode()).hexdigest()
+        return fingerprint(self.decisive())
 
     def record(self) -> dict[str, Any]:
         """What is stored beside the results; no secrets are in it."""

@@ -12,6 +12,7 @@ from codeclm.export.figures import Figures
 from codeclm.export.formats import Wording
 from codeclm.export.markdown import code_block, inline
 from codeclm.export.trainers import recipes
+from codeclm.llm.names import without_url
 from codeclm.yaml_file import yaml_text
 
 __all__ = ["CardFacts", "card"]
@@ -191,7 +192,7 @@ def _models(facts: CardFacts) -> Iterator[tuple[str, str | None]]:
     for party in ("strong", "target", "judge"):
         name = str((models.get(party) or {}).get("model") or "") or None
         # Where a server of one's own stands is nobody else's business.
-        yield f"{party} model", name and re.sub(r"@https?://.*", "", name, flags=re.IGNORECASE)
+        yield f"{party} model", name and without_url(name)
 
 
 def _prompts(facts: CardFacts) -> Iterator[tuple[str, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
 from codeclm.archive import RunArchive
-from codeclm.judgements import judgements
+from codeclm.judgements import Judgement, judgements
 from codeclm.records import Responder
 
 __all__ = ["Chosen", "Example", "Preference"]
@@ -73,30 +73,33 @@ class Chosen:
         archive = self.archive
         for row in chain(archive.selected(), archive.discarded(), archive.failed()):
             for one in judgements(row) if "instruction" in row else ():
-                reason = ""
-                if "repeats" in row:
-                    reason = REPEATED
-                elif abs(one.gap) <= self.min_gap:
-                    reason = GAP_TOO_SMALL
-                elif self.only not in {None, one.winner}:
-                    reason = OTHER_WINNER
-                elif one.responses is None:
-                    reason = NOT_KEPT
-                elif one.flaw:
-                    reason = FLAWED
-                elif one.responses["strong"] == one.responses["target"]:
-                    reason = ALIKE
+                reason = REPEATED if "repeats" in row else self._why_not(one)
                 if reason or one.responses is None:
                     self.left_out[reason] += 1
-                    continue
-                worse: Responder = "strong" if one.winner == "target" else "target"
-                chosen, rejected = one.responses[one.winner], one.responses[worse]
-                yield Preference(
-                    row["id"],
-                    one.iteration,
-                    one.instruction,
-                    chosen,
-                    rejected,
-                    one.winner,
-                    one.gap,
-                )
+                else:
+                    yield _preference(row["id"], one, one.responses)
+
+    def _why_not(self, one: Judgement) -> str:
+        """Why a comparison is no preference; "" where it is one."""
+        if abs(one.gap) <= self.min_gap:
+            return GAP_TOO_SMALL
+        if self.only not in {None, one.winner}:
+            return OTHER_WINNER
+        if one.responses is None:
+            return NOT_KEPT
+        if one.flaw:
+            return FLAWED
+        return ALIKE if one.responses["strong"] == one.responses["target"] else ""
+
+
+def _preference(identity: str, one: Judgement, responses: Mapping[Responder, str]) -> Preference:
+    worse: Responder = "strong" if one.winner == "target" else "target"
+    return Preference(
+        identity,
+        one.iteration,
+        one.instruction,
+        responses[one.winner],
+        responses[worse],
+        one.winner,
+        one.gap,
+    )

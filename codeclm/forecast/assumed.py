@@ -52,9 +52,8 @@ def tokens_in(text: str) -> float:
 def assumed(known: Assumptions, scale: Scale = Scale()) -> Profile:
     """The profile that is most likely."""
     options = known.options
-    compared = options.iterations if options.self_rubrics else 1
     if options.contrastive_filtering:
-        reach = scale.reach(compared)
+        reach = scale.reach(options.comparisons_made)
         ends = (*reach[1:], reach[-1] / 2)  # of the last ones half are selected
         selected = tuple(here - there for here, there in zip(reach, ends, strict=True))
     else:

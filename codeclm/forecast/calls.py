@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from codeclm.forecast.profile import NOTHING, Profile, Use
+from codeclm.forecast.profile import NOTHING, Key, Profile, Use
 from codeclm.forecast.workload import Workload
 
 __all__ = ["STAGES", "Line", "lines", "made"]
@@ -72,7 +72,7 @@ def _each(work: Workload, profile: Profile) -> Iterator[Line]:
         yield _line(stage, role, iteration, things, Use(calls, use.input, use.output))
 
 
-def _order(step: tuple[tuple[str, str, int], Use]) -> tuple[int, int, str]:
+def _order(step: tuple[Key, Use]) -> tuple[int, int, str]:
     stage, role, iteration = step[0]
     return STAGES.index(stage), iteration, role
 

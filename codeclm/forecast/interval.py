@@ -31,7 +31,8 @@ def estimates(
     goes wrong.
     """
     variety = variety_of(clusters)
-    said = measure(profile_of(clusters, judgements, variety))
+    profile = profile_of(clusters, judgements, variety)
+    said = measure(profile)
     scale = sqrt(max(0.0, 1 - share)) * sqrt(len(clusters) / max(1, len(clusters) - 1))
     usable = [cluster for cluster in clusters if cluster.reach[1]]
     drawn: dict[str, list[float]] = {name: [] for name in said}
@@ -42,10 +43,7 @@ def estimates(
         measured = measure(profile_of(sample, judgements, variety))
         for name, values in drawn.items():
             values.append(measured.get(name, 0.0))
-    ends = [
-        measure(one)
-        for one in least_and_most(profile_of(clusters, judgements, variety), clusters, judgements)
-    ]
+    ends = [measure(one) for one in least_and_most(profile, clusters, judgements)]
     return {
         name: _estimate(value, sorted(drawn[name]), [one.get(name, value) for one in ends], scale)
         for name, value in said.items()

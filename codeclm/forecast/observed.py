@@ -14,8 +14,8 @@ from codeclm.forecast.profile import Key, Profile, Use, Variety
 from codeclm.lines import Row
 from codeclm.llm.names import parse_model
 from codeclm.methods.demand import wanted_of
+from codeclm.methods.entries import entry_of
 from codeclm.methods.rounds import draws
-from codeclm.methods.work import entry_of
 from codeclm.pilot import LOG, chosen
 from codeclm.plan import Plan
 from codeclm.records import Entry, Seed, Unit, draft_id

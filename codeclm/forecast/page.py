@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from codeclm.forecast.forecast import Forecast, Row, Varied
 from codeclm.forecast.shares import Estimate
+from codeclm.llm.names import without_url
 from codeclm.prices import how_to_give
 
 __all__ = ["page"]
@@ -50,7 +51,7 @@ def _stages(forecast: Forecast) -> Iterator[str]:
 def _stage(row: Row) -> list[str]:
     amounts = [_range(row.calls), _range(row.input), _range(row.output)]
     role = f"{row.stage} ({row.role})" if row.stage == "respond" else row.stage
-    return [role, _brief(row.model), *amounts, _money(row.cost)]
+    return [role, without_url(row.model), *amounts, _money(row.cost)]
 
 
 def _iterations(forecast: Forecast) -> Iterator[str]:
@@ -87,7 +88,7 @@ def _variants(forecast: Forecast) -> Iterator[str]:
 
 
 def _variant(one: Varied) -> list[str]:
-    name = ": ".join(_brief(part) if ":" in part else part for part in one.name.split(": ", 1))
+    name = ": ".join(without_url(part) if ":" in part else part for part in one.name.split(": ", 1))
     return [name, _range(one.calls), _money(one.cost), _range(one.selected), one.changes]
 
 
@@ -149,9 +150,3 @@ def _short(number: float) -> str:
                 else f"{number / size:,.0f}{name}"
             )
     return f"{number:,.0f}"
-
-
-def _brief(model: str) -> str:
-    """A model's name without its URL."""
-    at = model.lower().rfind("@http")
-    return model[:at] if at > 0 else model

@@ -44,7 +44,6 @@ def workload(
     mixed = entries - items
     rounds = list(_rounds(options, entries))
     filters = options.contrastive_filtering
-    compared = options.iterations if options.self_rubrics else 1
     return Workload(
         seeds=items if has_seeds else 0,
         pairs=mixed if options.check_pairs else 0,
@@ -53,7 +52,7 @@ def workload(
         units=sum(units for units, _, _ in rounds),
         listed=sum(units * count for units, count, _ in rounds),
         instructions=sum(taken for _, _, taken in rounds),
-        iterations=compared if filters else 1 + options.improvements_made,
+        iterations=options.comparisons_made if filters else 1 + options.improvements_made,
         judgements=(1 + options.swap_positions) if filters else 0,
         filters=filters,
         prompt_bytes=prompt_bytes,

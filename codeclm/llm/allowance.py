@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from codeclm.llm.concurrency import Change
 from codeclm.llm.held_up import Cause
 
-__all__ = ["Allowance", "LimitStatistics"]
+__all__ = ["PER_MINUTE", "Allowance", "LimitStatistics"]
+
+PER_MINUTE = (
+    "requests_per_minute",
+    "tokens_per_minute",
+    "input_tokens_per_minute",
+    "output_tokens_per_minute",
+)
+"""The limits that an endpoint may have, as settings call them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from codeclm.errors import UsageError
+from codeclm.llm.allowance import PER_MINUTE
 from codeclm.llm.credentials import endpoint_and_key, key_warnings
 from codeclm.llm.limits import Allowance
 from codeclm.llm.names import is_private, parse_model
@@ -99,10 +100,7 @@ def warnings_for(spec: ModelSpec, environ: Mapping[str, str] = os.environ) -> li
 
 
 POSITIVE = (
-    "requests_per_minute",
-    "tokens_per_minute",
-    "input_tokens_per_minute",
-    "output_tokens_per_minute",
+    *PER_MINUTE,
     "max_in_flight",
     "patience_s",
     "timeout_s",

@@ -11,9 +11,10 @@ from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.stage import Stage
 from codeclm.errors import ItemError, TransientError
 from codeclm.methods.demand import quota_of, screen_of, wanted_of, with_the_rest
+from codeclm.methods.entries import Augmentation, Pair, entry_of
 from codeclm.methods.job import Job, Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.methods.work import Augmentation, Pair, Work, entry_of
+from codeclm.methods.work import Work
 from codeclm.records import (
     Again,
     Comparison,
@@ -161,8 +162,7 @@ def _unless_late(
 def _filtering(decode: Decode, steps: _Steps) -> list[Stage[Any, Any]]:
     """Basic instructions go round until the gap exceeds theta or the iterations are used up."""
     options, parties = steps.options, steps.parties
-    iterations = options.iterations if options.self_rubrics else 1
-    keep = Filter(options.theta, iterations)
+    keep = Filter(options.theta, options.comparisons_made)
     responding = max(steps.strong_workers, parties.target.max_in_flight)
     judging = parties.rating.max_in_flight
     improve, respond, judge = (

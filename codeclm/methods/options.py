@@ -132,6 +132,11 @@ class CodecLMOptions:
         return () if self.goal is None else (*self.extends, self.goal)
 
     @property
+    def comparisons_made(self) -> int:
+        """How often an instruction is compared at the most, where there is a filter."""
+        return self.iterations if self.self_rubrics else 1
+
+    @property
     def improvements_made(self) -> int:
         """How often an instruction is improved where nothing is filtered."""
         if not self.self_rubrics:

@@ -177,6 +177,7 @@ class Quota:
         place = self._places.get(self._where.get(identity, -1))
         if place is not None and identity in place.selected:
             place.selected.remove(identity)
+            del self._where[identity]
             self._selected -= 1
             self._changed.set()
 

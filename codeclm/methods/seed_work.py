@@ -7,8 +7,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Ma
 
 from codeclm.engine.items import each_of
 from codeclm.errors import UsageError
+from codeclm.methods.entries import entry_of
 from codeclm.methods.rounds import Round, Wanted
-from codeclm.methods.work import entry_of
 from codeclm.records import Again, Draft, Entry, Seed, Unit, draft_id
 
 __all__ = ["SeedWork"]

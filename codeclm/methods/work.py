@@ -21,13 +21,13 @@ from contextlib import aclosing
 
 from codeclm.engine.items import each_of
 from codeclm.engine.stage import SecondTries
-from codeclm.methods.entries import Augmentation, Pair, entry_in, entry_of
+from codeclm.methods.entries import Augmentation, Pair, entry_in
 from codeclm.methods.entry_book import EntryBook
 from codeclm.methods.quota import Quota
 from codeclm.methods.rounds import Round, Wanted, draws
 from codeclm.records import Entry, Metadata, Seed, Unit, digest
 
-__all__ = ["Augmentation", "Pair", "Work", "entry_of"]
+__all__ = ["Work"]
 
 
 class Work:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from codeclm.archive import RunArchive
-from codeclm.disk import replace_file
+from codeclm.disk import replace_file, replace_json
 from codeclm.new_directory import check_new, new_directory
 from codeclm.records import Responder
 from codeclm.rethreshold.chart import yield_chart
@@ -38,8 +38,7 @@ def rethreshold_run(
     if output is not None:
         with new_directory(output) as place:
             selection.write(place, counts)
-            written = json.dumps(result, indent=2, ensure_ascii=False).encode() + b"\n"
-            replace_file(place / MARK, [written])
+            replace_json(place / MARK, result)
             replace_file(place / "curve.svg", [yield_chart(curve.counts).encode()])
     if as_json:
         tell(json.dumps(result, ensure_ascii=False))

@@ -10,7 +10,7 @@ from codeclm.judgements import Judgement, judgements
 from codeclm.records import Responder
 from codeclm.stages.filter import TARGET_WINS_BUT, WITHIN
 
-__all__ = ["BOTH", "FATES", "Decision", "Rule", "Subject", "subject_of"]
+__all__ = ["BOTH", "FATES", "Decision", "Fate", "Rule", "Subject", "subject_of"]
 
 Fate = Literal["selected", "discarded", "failed", "undetermined"]
 FATES: tuple[Fate, ...] = ("selected", "discarded", "failed", "undetermined")

@@ -21,13 +21,12 @@ def decided_row(subject: Subject, decision: Decision) -> dict[str, Any]:
         return row if as_it_was else _example(row, decision.taken)
     if decision.fate == subject.last and decision.reason == (row.get("reason") or ""):
         return row
-    rest = {name: value for name, value in row.items() if name not in {*_FRONT, *_FATE}}
-    return {**{name: row[name] for name in _FRONT}, "reason": decision.reason, **rest}
+    return {**{name: row[name] for name in _FRONT}, "reason": decision.reason, **_rest(row)}
 
 
 def _example(row: dict[str, Any], taken: Judgement) -> dict[str, Any]:
     assert taken.responses is not None
-    rest = {name: value for name, value in row.items() if name not in {*_FRONT, *_FATE}}
+    rest = _rest(row)
     calls = rest.get("calls")
     if isinstance(calls, list):  # [stage, model, iteration, ...]: what came later had no part in it
         rest["calls"] = [call for call in calls if call[2] <= taken.iteration]
@@ -47,3 +46,8 @@ def _example(row: dict[str, Any], taken: Judgement) -> dict[str, Any]:
         "target_refused": taken.target_refused,
         "history": row["history"][: taken.iteration - 1],
     }
+
+
+def _rest(row: dict[str, Any]) -> dict[str, Any]:
+    """What neither comes first nor tells of the fate."""
+    return {name: value for name, value in row.items() if name not in {*_FRONT, *_FATE}}

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from codeclm.archive import RunArchive
-from codeclm.disk import replace_file
+from codeclm.disk import replace_file, replace_json
 from codeclm.errors import UsageError
-from codeclm.lines import line_of
+from codeclm.lines import Row, line_of
 from codeclm.ordered_rows import OrderedRows
 from codeclm.records import Responder
 from codeclm.rethreshold.curve import Counts, Curve, thetas_for
-from codeclm.rethreshold.decision import FATES, Decision, Rule, Subject, subject_of
+from codeclm.rethreshold.decision import FATES, Decision, Fate, Rule, Subject, subject_of
 from codeclm.rethreshold.rows import decided_row
 from codeclm.rundir import OUTCOMES
+from codeclm.settings import fingerprint
 
 __all__ = ["Selection", "selection_of"]
 
@@ -63,8 +63,9 @@ class Selection:
                 replace_file(place / f"{name}.jsonl", map(line_of, ordered))
         if self.archive.is_complete:
             _linked(place / "selected.jsonl", place / "dataset.jsonl")
-        replace_file(place / "settings.json", [_pretty(self._settings())])
-        replace_file(place / "summary.json", [_pretty(self._summary(counts))])
+        settings = self._settings()
+        replace_json(place / "settings.json", settings)
+        replace_json(place / "summary.json", self._summary(counts, settings["sha256"]))
 
     def about(self) -> dict[str, Any]:
         """What was done to which run."""
@@ -81,13 +82,12 @@ class Selection:
     def _subjects(self) -> Iterator[Subject | dict[str, Any]]:
         """Instructions, and the rows of what failed before it was one."""
         archive = self.archive
-        sources = (
+        sources: tuple[tuple[Fate, Callable[[], Iterator[Row]]], ...] = (
             ("selected", archive.selected),
             ("discarded", archive.discarded),
             ("failed", archive.failed),
         )
-        for name, read in sources:
-            fate = next(one for one in FATES if one == name)
+        for fate, read in sources:
             for row in read():
                 yield subject_of(fate, row) or row
 
@@ -98,16 +98,16 @@ class Selection:
         decisive = stored["decisive"]
         decisive["method.theta"] = self.rule.theta
         decisive["rethreshold"] = sorted(self.rule.winners)
-        stored["sha256"] = hashlib.sha256(repr(sorted(decisive.items())).encode()).hexdigest()
+        stored["sha256"] = fingerprint(decisive)
         return {**stored, "rethreshold": self.about()}
 
-    def _summary(self, counts: Counts) -> dict[str, Any]:
+    def _summary(self, counts: Counts, settings_sha256: str) -> dict[str, Any]:
         summary, found = self.archive.summary, counts.as_json()
         fates = {fate: found.pop(fate) for fate in FATES}
         del found["undetermined_because"]
         return {
             **summary,
-            "settings_sha256": self._settings()["sha256"],
+            "settings_sha256": settings_sha256,
             "counts": {**summary.get("counts", {}), **fates},
             **found,
             "rethreshold": self.about(),
@@ -148,7 +148,3 @@ def _linked(source: Path, link: Path) -> None:
         os.link(source, link)
     except OSError:
         shutil.copyfile(source, link)
-
-
-def _pretty(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"

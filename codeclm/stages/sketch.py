@@ -51,7 +51,7 @@ class Sketcher:
 
     def probability(self, similarity: float) -> float:
         """How likely texts of this similarity are taken for near-equal."""
-        return float(1 - (1 - similarity**self.rows) ** self.bands)
+        return _probability(similarity, self.bands, self.rows)
 
 
 def _shape(threshold: float) -> tuple[int, int]:
@@ -60,8 +60,11 @@ def _shape(threshold: float) -> tuple[int, int]:
         return 1, MOST_VALUES
 
     def miss(rows: int) -> float:
-        bands = MOST_VALUES // rows
-        return abs(float(1 - (1 - threshold**rows) ** bands) - 0.5)
+        return abs(_probability(threshold, MOST_VALUES // rows, rows) - 0.5)
 
     rows = min(range(1, MOST_VALUES + 1), key=miss)
     return MOST_VALUES // rows, rows
+
+
+def _probability(similarity: float, bands: int, rows: int) -> float:
+    return float(1 - (1 - similarity**rows) ** bands)

@@ -18,7 +18,7 @@ from codeclm.disk import REAL, Disk
 from codeclm.engine.stage import Failed
 from codeclm.errors import ParseError, RunStopped, UsageError
 from codeclm.lines import LinesFile
-from codeclm.methods.work import entry_of
+from codeclm.methods.entries import entry_of
 from codeclm.records import Comparison, Draft, Example, Metadata, Rejection, Seed, Verdict
 from codeclm.rundir import OUTCOMES, RunDirectory
 from codeclm.sink import Sink
