@@ -82,7 +82,7 @@ class EvaluationPlan:
             "reference": self._party(REFERENCE, settings.reference),
             "judge": [
                 identity(spec_of(settings.judging)),
-                settings.judging.max_tokens or settings.max_tokens,
+                settings.max_tokens_of(settings.judging),
                 settings.judging.structured_output,
                 settings.temperature_of_judge,
             ],
@@ -141,9 +141,8 @@ class EvaluationPlan:
         if isinstance(settings, AnswersSettings):
             return ["answers", self.answers[name].content]
         own = self.settings
-        temperature = own.temperature if settings.temperature is None else settings.temperature
-        max_tokens = settings.max_tokens or own.max_tokens
-        return [identity(spec_of(settings)), temperature, max_tokens, own.system_prompt]
+        sampling = (own.temperature_of(settings), own.max_tokens_of(settings))
+        return [identity(spec_of(settings)), *sampling, own.system_prompt]
 
 
 def make_plan(order: EvaluationOrder) -> EvaluationPlan:

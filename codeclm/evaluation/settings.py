@@ -102,6 +102,14 @@ class EvaluationSettings(_Strict):
         """All who respond, by name."""
         return {**self.candidates, REFERENCE: self.reference}
 
+    def temperature_of(self, party: ModelSettings) -> float:
+        """How ``party`` is sampled where it responds."""
+        return self.temperature if party.temperature is None else party.temperature
+
+    def max_tokens_of(self, party: ModelSettings) -> int:
+        """The most tokens of an answer of ``party``."""
+        return party.max_tokens or self.max_tokens
+
     def with_max_in_flight(self, calls: int, *, at_most: bool = False) -> EvaluationSettings:
         """The same settings with so many calls at once to each model."""
 
