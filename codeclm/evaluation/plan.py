@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import spec_of
+from codeclm.assembly import spec_of, specs_of
 from codeclm.errors import UsageError
 from codeclm.evaluation.answers import Answers, read_answers
 from codeclm.evaluation.settings import REFERENCE, AnswersSettings, EvaluationSettings
 from codeclm.evaluation.test_sets import TestSet
 from codeclm.llm.names import parse_model
-from codeclm.llm.spec import ModelSpec, allowance, check_spec, identity, warnings_for
+from codeclm.llm.spec import ModelSpec, check_spec, identity, warnings_for
 from codeclm.rundir import Kind, check_ours
 from codeclm.settings import ModelSettings, difference
 from codeclm.stages.prompt import Template
@@ -149,7 +149,7 @@ def make_plan(order: EvaluationOrder) -> EvaluationPlan:
     """Check all of ``order`` that can be checked without a call. Raises UsageError."""
     check_ours(order.directory, EVALUATION)
     settings, items = order.settings, order.test_set.items
-    specs = _specs(settings)
+    specs = tuple(specs_of(settings.models))
     for spec in specs:
         check_spec(spec, order.environ)
     template = evaluation_template(settings.prompts)
@@ -164,20 +164,3 @@ def make_plan(order: EvaluationOrder) -> EvaluationPlan:
     return EvaluationPlan(
         order.test_set, settings, template, answers, specs, warnings=tuple(dict.fromkeys(warnings))
     )
-
-
-def _specs(settings: EvaluationSettings) -> tuple[ModelSpec, ...]:
-    """The models, each once. Raises UsageError where one endpoint is given two sets of limits."""
-    models = [one for one in settings.parties.values() if isinstance(one, ModelSettings)]
-    limits: dict[object, object] = {}
-    specs: list[ModelSpec] = []
-    for spec in map(spec_of, [*models, settings.judging]):
-        known = limits.setdefault((parse_model(spec.model), spec.api_key_env), allowance(spec))
-        if known != allowance(spec):
-            raise UsageError(
-                f"settings: {spec.model} is given twice with different limits; one endpoint has one "
-                "requests_per_minute, tokens_per_minute and max_in_flight"
-            )
-        if spec not in specs:
-            specs.append(spec)
-    return tuple(specs)

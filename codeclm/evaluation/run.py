@@ -101,9 +101,8 @@ async def _open(
 async def _preflight(models: Models, plan: EvaluationPlan) -> None:
     """One tiny call to each model. Raises UsageError or RunStopped, in one line."""
     settings = plan.settings
-    parties = [one for one in settings.parties.values() if isinstance(one, ModelSettings)]
     asked: list[ModelSpec] = []
-    for party in [*parties, settings.judging]:
+    for party in settings.models:
         if spec_of(party) not in asked:
             asked.append(spec_of(party))
             await models.preflight(

@@ -102,6 +102,12 @@ class EvaluationSettings(_Strict):
         """All who respond, by name."""
         return {**self.candidates, REFERENCE: self.reference}
 
+    @property
+    def models(self) -> list[ModelSettings]:
+        """Those who respond and are no file of answers, then the judge. Raises UsageError as ``judging``."""
+        parties = self.parties.values()
+        return [*(one for one in parties if isinstance(one, ModelSettings)), self.judging]
+
     def temperature_of(self, party: ModelSettings) -> float:
         """How ``party`` is sampled where it responds."""
         return self.temperature if party.temperature is None else party.temperature
