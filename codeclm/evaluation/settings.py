@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     StringConstraints,
@@ -18,7 +16,7 @@ from pydantic import (
 )
 
 from codeclm.errors import UsageError
-from codeclm.settings import ModelSettings, PriceSettings
+from codeclm.settings import ModelSettings, PriceSettings, Strict
 from codeclm.settings_words import first_problem
 
 __all__ = [
@@ -36,11 +34,7 @@ REFERENCE = ""
 """The reference among the names of those who respond."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AnswersSettings(_Strict):
+class AnswersSettings(Strict):
     """A file of answers in place of a model."""
 
     answers: Path
@@ -60,7 +54,7 @@ PartySettings = Annotated[
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class EvaluationSettings(_Strict):
+class EvaluationSettings(Strict):
     """Who is judged against whom, by whom and how.
 
     ``judge`` is the reference where that is a model and none is given. ``temperature``, ``max_tokens`` and
