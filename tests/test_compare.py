@@ -228,6 +228,12 @@ def test_a_wrong_section_is_named(tmp_path: Path, text: str, error: str) -> None
     [
         ({"candidates": {"codclm": {"answers": "x.jsonl"}}}, "no variant is called 'codclm'"),
         ({"variants": {"../up": {}}}, "is no name for a directory"),
+        ({"variants": {"last": {"method": {"thata": 3}}}}, "^variant last: .*'method.thata'"),
+        ({"variants": {"last": {"method": 3}}}, "^variant last: "),
+        (
+            {"variants": {"last": {"method": {"name": "wizardlm", "rounds": "many"}}}},
+            "^variant last: .*rounds",
+        ),
     ],
 )
 @UVLOOP

@@ -32,7 +32,7 @@ from codeclm.rundir import read_settings
 from codeclm.seeds import SeedFile
 from codeclm.settings_file import merged, settings_from
 
-__all__ = ["DataSet", "make_data", "share_seeds", "write_training_set"]
+__all__ = ["DataSet", "check_variant", "make_data", "share_seeds", "write_training_set"]
 
 Row = Mapping[str, Any]
 
@@ -64,6 +64,11 @@ def _share(items: Sequence[TestItem], percent: int) -> Sequence[TestItem]:
     whole = len(items)
     ranked, _ = split(items, max(0.5, percent / 100 * whole) / whole) if whole > 1 else (items, [])
     return ranked or items[:1]
+
+
+def check_variant(variant: Variant, tree: Mapping[str, Any], settings: CompareSettings) -> None:
+    """Raises UsageError where the configuration of ``variant`` is none, before anything is paid for another one."""
+    settings_from(_sized(_fitting(tree, variant), settings.size, None), f"variant {variant.name}")
 
 
 async def make_data(
@@ -111,7 +116,12 @@ def _fitting(tree: Mapping[str, Any], variant: Variant) -> dict[str, Any]:
 
 def _options(tree: Mapping[str, Any]) -> type[CodecLMOptions]:
     """The class of the settings of the method that ``tree`` names; an unknown name is refused where it is checked."""
-    return OPTIONS.get((tree.get("method") or {}).get("name", DEFAULT), CodecLMOptions)
+    return OPTIONS.get(_method(tree).get("name", DEFAULT), CodecLMOptions)
+
+
+def _method(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    method = tree.get("method")
+    return method if isinstance(method, Mapping) else {}
 
 
 def _total_before(directory: Path) -> int | None:
@@ -133,7 +143,9 @@ def _sized(tree: Mapping[str, Any], size: int, total: int | None) -> Mapping[str
 
     A method that cannot be asked for examples is asked for as many instructions, or for ``total``.
     """
-    method = tree.get("method") or {}
+    method = _method(tree)
+    if tree.get("method") and not method:  # it is none, and is refused where it is checked
+        return tree
     if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
         return tree
     options = _options(tree)
@@ -141,7 +153,8 @@ def _sized(tree: Mapping[str, Any], size: int, total: int | None) -> Mapping[str
         return merged(tree, {"method": {"selected": size}})
     wanted = max(size, total or 0)
     if issubclass(options, EvolutionOptions):  # each start gives one instruction a round
-        rounds = int(method.get("rounds") or options().rounds)
+        given = method.get("rounds")
+        rounds = given if type(given) is int and given > 0 else options().rounds
         wanted = -(-wanted // rounds) * rounds
     return merged(tree, {"method": {"total": wanted}})
 
