@@ -25,6 +25,7 @@ from codeclm.evaluation.table import FORMATS, Table
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from tests.evaluating import complete, settings_for, sim, write_answers, write_test_set
 from tests.killing import run_to_end, run_until_killed
+from tests.loops import ON_UVLOOP
 from tests.running import rows
 
 
@@ -266,7 +267,7 @@ def test_what_must_be_mended_is_one_line(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_a_kill_changes_nothing(tmp_path: Path) -> None:
     """Killed and resumed: rows and results are byte for byte those of the undisturbed evaluation, and what is paid
     twice is what was in flight."""

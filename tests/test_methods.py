@@ -22,13 +22,10 @@ from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from codeclm.simulator.faults import Faults
 from tests.killing import IN_FLIGHT, kill_and_resume
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, contents, rows, settings_for
 
 pytestmark = pytest.mark.anyio
-ON_UVLOOP = pytest.mark.parametrize(
-    "anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]
-)
-"""Whole runs are tested on both elsewhere."""
 
 BASELINES = [name for name in METHODS if name != "codeclm"]
 SEEDS = 10
