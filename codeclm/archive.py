@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from codeclm.errors import UsageError
-from codeclm.lines import READ_BYTES, Row, row_of
-from codeclm.number_set import IdSet
+from codeclm.lines import READ_BYTES, Row, each_once, row_of
 from codeclm.rundir import DECODED, OUTCOMES, RUN, read_json, read_settings
 
 __all__ = ["RunArchive"]
@@ -73,9 +72,7 @@ class RunArchive:
         return self.path / f"{name}.jsonl"
 
     def _rows(self, file: Path) -> Iterator[Row]:
-        """Of equal ids the first on file counts."""
-        seen = IdSet()
-        return (row for row in _lines(file) if seen.add(row["id"]))
+        return each_once(_lines(file))
 
 
 def _lines(file: Path) -> Iterator[Row]:

@@ -38,6 +38,7 @@ __all__ = [
     "preflight_one",
     "prices_of",
     "spec_of",
+    "specs_of",
     "tally_of",
     "wanted_instructions",
 ]
@@ -47,11 +48,15 @@ PAPER_POOL = 200
 
 
 def model_specs(models: ModelsSettings) -> list[ModelSpec]:
-    """The models of a run, each once. Raises UsageError where one endpoint is given two sets of limits."""
+    """The models of a run, each once. Raises UsageError as ``specs_of``."""
+    return specs_of(models.parties.values())
+
+
+def specs_of(models: Iterable[ModelSettings]) -> list[ModelSpec]:
+    """``models``, each once. Raises UsageError where one endpoint is given two sets of limits."""
     specs: list[ModelSpec] = []
     limits: dict[object, object] = {}
-    for settings in models.parties.values():
-        spec = spec_of(settings)
+    for spec in map(spec_of, models):
         numbers = allowance(spec)
         if limits.setdefault((parse_model(spec.model), spec.api_key_env), numbers) != numbers:
             raise UsageError(

@@ -31,11 +31,13 @@ except ImportError:  # not made for every system
 __all__ = [
     "DRAIN_S",
     "Progress",
+    "call_words",
     "carry_out",
     "complain",
     "conduct",
     "execute",
     "interruptible",
+    "next_words",
     "on_signals",
     "print_line",
     "run_loop",
@@ -223,15 +225,13 @@ def _last_words(finished: Finished, advice: str) -> list[str]:
     counts = summary["counts"]
     surplus = counts.get("surplus", 0)
     done = counts["selected"] + surplus + counts["discarded"] + counts["failed"]
-    calls = sum(row["calls"] for row in summary["calls"])
-    hits = sum(row["cache_hits"] for row in summary["calls"])
     state = f"stopped ({finished.reason})" if finished.reason else "complete"
     missing = f", {counts['missing']:,} missing" if counts["missing"] else ""
     lines = [
         f"{state}: {done:,} of {summary['wanted']:,} instructions: {counts['selected']:,} selected, "
         f"{f'{surplus:,} surplus, ' if surplus else ''}"
         f"{counts['discarded']:,} discarded, {counts['failed']:,} failed, {counts['pending']:,} pending{missing}",
-        f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
+        call_words(summary),
     ]
     lines += _about_selection(summary, complete=not finished.reason)
     lines += _cost_words(summary)
@@ -243,9 +243,24 @@ def _last_words(finished: Finished, advice: str) -> list[str]:
         )
     if finished.dataset:
         lines.append(f"dataset: {finished.dataset} ({counts['selected']:,} examples)")
-    if finished.reason and not finished.says_how:
-        lines.append(advice if finished.exit_code != MEND else f"mend that, then {advice}")
-    return lines
+    return lines + next_words(finished, advice)
+
+
+def call_words(summary: Mapping[str, Any]) -> str:
+    """What was called in all sessions, and how long they took."""
+    calls = sum(row["calls"] for row in summary["calls"])
+    hits = sum(row["cache_hits"] for row in summary["calls"])
+    return (
+        f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), "
+        f"{summary['wall_time_s']:,.1f} s"
+    )
+
+
+def next_words(finished: Finished, advice: str) -> list[str]:
+    """What is to be done where it was stopped, unless the reason says so itself."""
+    if not finished.reason or finished.says_how:
+        return []
+    return [advice if finished.exit_code != MEND else f"mend that, then {advice}"]
 
 
 def _cost_words(summary: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,8 +12,9 @@ import orjson
 
 from codeclm.disk import REAL, Disk, replace_file, write_all
 from codeclm.errors import RunStopped, UsageError
+from codeclm.number_set import IdSet
 
-__all__ = ["READ_BYTES", "LinesFile", "Row", "line_of", "row_of"]
+__all__ = ["READ_BYTES", "LinesFile", "Row", "each_once", "line_of", "row_of"]
 
 Row = dict[str, Any]
 
@@ -200,3 +201,9 @@ def row_of(line: bytes) -> Row | None:
     except orjson.JSONDecodeError:
         return None
     return row if isinstance(row, dict) and isinstance(row.get("id"), str) else None
+
+
+def each_once(rows: Iterable[Row]) -> Iterator[Row]:
+    """``rows``; of equal ids the first counts."""
+    seen = IdSet()
+    return (row for row in rows if seen.add(row["id"]))

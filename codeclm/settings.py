@@ -30,6 +30,7 @@ __all__ = [
     "ModelsSettings",
     "PriceSettings",
     "Settings",
+    "Strict",
     "difference",
     "fingerprint",
     "flat",
@@ -61,11 +62,13 @@ def _method(value: Any, plain: ValidatorFunctionWrapHandler) -> Any:
     return TypeAdapter(OPTIONS[name]).validate_python(value)
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Settings that know their names, and stay as they are."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ModelSettings(_Strict):
+class ModelSettings(Strict):
     """One model: what it is called, where its key is, what its endpoint allows, how it is sampled.
 
     model: PROVIDER:MODEL[@BASE_URL], as ``openai:gpt-4.1`` or ``vllm:mine@http://127.0.0.1:8000/v1``.
@@ -106,7 +109,7 @@ class ModelSettings(_Strict):
     attempts: int = Field(5, ge=1, le=100)
 
 
-class ModelsSettings(_Strict):
+class ModelsSettings(Strict):
     """The three parties.
 
     strong: writes the data, and responds.
@@ -125,7 +128,7 @@ class ModelsSettings(_Strict):
         return {role: party for role, party in given.items() if party is not None}
 
 
-class PriceSettings(_Strict):
+class PriceSettings(Strict):
     """What one model costs, in US dollars.
 
     input: for a million tokens of input.
@@ -138,7 +141,7 @@ class PriceSettings(_Strict):
     cached_input: float | None = Field(None, ge=0, le=1e6)
 
 
-class BudgetSettings(_Strict):
+class BudgetSettings(Strict):
     """What a run may spend, all its sessions together; it stops before it would be more, and can be resumed.
 
     max_cost: US dollars.
@@ -158,7 +161,7 @@ class BudgetSettings(_Strict):
         return (self.max_cost, self.max_calls, self.max_tokens) != (None, None, None)
 
 
-class Settings(_Strict):
+class Settings(Strict):
     """Everything that says what a run makes and how.
 
     models: which models, and how they are called.

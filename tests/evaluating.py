@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +15,7 @@ from codeclm.progress import NoView
 from codeclm.run import Finished, Stopper
 from codeclm.simulator import World
 from codeclm.simulator.responder import respond
+from tests.running import write_rows
 
 CATEGORIES = ("writing", "planning")
 
@@ -26,8 +26,7 @@ def write_test_set(path: Path, number: int) -> Path:
         {"id": f"item-{n}", "instruction": text, "category": CATEGORIES[n % 2]}
         for n, text in enumerate(World().seeds(number))
     ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return write_rows(path, rows)
 
 
 def write_answers(path: Path, test_set: Path, quality: float) -> Path:
@@ -37,8 +36,7 @@ def write_answers(path: Path, test_set: Path, quality: float) -> Path:
         {"id": item.id, "response": respond(item.instruction, quality, False, random)}
         for item in read_test_set(test_set).items
     ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+    return write_rows(path, rows)
 
 
 def sim(name: str, base_url: str, **more: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,12 @@ def nobody_listening() -> Iterator[str]:
 
 def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def write_rows(path: Path, written: Iterable[object]) -> Path:
+    """A file with a line of JSON for each, and its path."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in written))
+    return path
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -21,6 +21,7 @@ from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
 from codeclm.synthesis import synthesize
 from tests.accounts import SIM_PRICES
 from tests.killing import run_until_killed, start, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, contents, seeds, settings_for
 
 pytestmark = pytest.mark.anyio
@@ -46,7 +47,7 @@ async def limited(directory: Path, server: SimulatorServer, **budget: Any) -> Fi
     return await complete(directory, settings)
 
 
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_a_run_stops_at_its_budget_and_goes_on_when_it_is_raised(tmp_path: Path) -> None:
     """Exit code 5 and one clear line; raised in steps, the dataset is that of the run that had no budget."""
     async with SimulatorServer(World(), ServerOptions(prompt_cache=True)) as server:
@@ -118,7 +119,7 @@ async def test_what_fails_and_may_be_billed_counts(tmp_path: Path) -> None:
     check_books(tmp_path)
 
 
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_killed_sessions_do_not_spend_twice(tmp_path: Path) -> None:
     """Killed half-way, then left to its end: exit code 5, and the server's bill is within the one budget."""
     cap, method = 0.2, "total: 60, augment_to: 16, max_tokens: 128"

@@ -26,11 +26,8 @@ from codeclm.errors import UsageError
 from codeclm.progress import NoView
 from codeclm.run import Stopper
 from codeclm.simulator import SimulatorServer, World
+from tests.loops import ON_UVLOOP
 from tests.running import rows
-
-UVLOOP = pytest.mark.parametrize(
-    "anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]
-)
 
 SMALL = """
 method: {augment_to: 0}
@@ -59,7 +56,7 @@ async def compared(place: Path, config: Path, world_seed: int = 0, **world: bool
         return await compare(order, NoView(), Stopper())
 
 
-@UVLOOP
+@ON_UVLOOP
 @pytest.mark.anyio
 async def test_sets_of_equal_size_come_out_and_are_judged(tmp_path: Path) -> None:
     """Each variant's set has as many examples, in the forms of both trainers; again, nothing is asked or changed."""
@@ -98,7 +95,7 @@ async def test_sets_of_equal_size_come_out_and_are_judged(tmp_path: Path) -> Non
     assert {path: path.read_bytes() for path in place.rglob("*.jsonl")} == before
 
 
-@UVLOOP
+@ON_UVLOOP
 @pytest.mark.anyio
 async def test_a_second_comparison_makes_no_call(tmp_path: Path) -> None:
     """Once it is complete, no server need be there."""
@@ -130,7 +127,7 @@ def lines(world: World, number: int) -> str:
     return "".join(json.dumps({"instruction": text}) + "\n" for text in world.seeds(number))
 
 
-@UVLOOP
+@ON_UVLOOP
 @pytest.mark.anyio
 async def test_a_comparison_that_is_killed_goes_on_to_the_same_tables(tmp_path: Path) -> None:
     """SIGKILL in the data of the first variant, and again later: the figures are those of an undisturbed one."""
@@ -160,7 +157,7 @@ def has_lines(path: Path, number: int) -> bool:
     return path.exists() and path.read_bytes().count(b"\n") >= number
 
 
-@UVLOOP
+@ON_UVLOOP
 @pytest.mark.anyio
 async def test_answers_of_trained_models_are_taken_from_files(tmp_path: Path) -> None:
     """What a model answered elsewhere is judged; a variant without a model waits for one, and is named."""
@@ -228,9 +225,15 @@ def test_a_wrong_section_is_named(tmp_path: Path, text: str, error: str) -> None
     [
         ({"candidates": {"codclm": {"answers": "x.jsonl"}}}, "no variant is called 'codclm'"),
         ({"variants": {"../up": {}}}, "is no name for a directory"),
+        ({"variants": {"last": {"method": {"thata": 3}}}}, "^variant last: .*'method.thata'"),
+        ({"variants": {"last": {"method": 3}}}, "^variant last: "),
+        (
+            {"variants": {"last": {"method": {"name": "wizardlm", "rounds": "many"}}}},
+            "^variant last: .*rounds",
+        ),
     ],
 )
-@UVLOOP
+@ON_UVLOOP
 @pytest.mark.anyio
 async def test_what_can_be_seen_before_is_told_before(
     tmp_path: Path, change: dict[str, Any], error: str
@@ -247,7 +250,7 @@ async def test_what_can_be_seen_before_is_told_before(
     assert not (tmp_path / "out").exists()
 
 
-@UVLOOP
+@ON_UVLOOP
 @pytest.mark.anyio
 async def test_another_ones_directory_is_left_alone(tmp_path: Path) -> None:
     """A directory with other things in it is refused; so is a comparison in another simulated world."""

@@ -19,12 +19,15 @@ import pytest
 from typer.testing import CliRunner
 
 from codeclm.cli import app
+from codeclm.console import MEND, next_words
 from codeclm.errors import CodecLMError
 from codeclm.evaluation.settings import load_settings
 from codeclm.evaluation.table import FORMATS, Table
+from codeclm.run import Finished
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from tests.evaluating import complete, settings_for, sim, write_answers, write_test_set
 from tests.killing import run_to_end, run_until_killed
+from tests.loops import ON_UVLOOP
 from tests.running import rows
 
 
@@ -266,7 +269,7 @@ def test_what_must_be_mended_is_one_line(
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_a_kill_changes_nothing(tmp_path: Path) -> None:
     """Killed and resumed: rows and results are byte for byte those of the undisturbed evaluation, and what is paid
     twice is what was in flight."""
@@ -298,3 +301,17 @@ async def test_a_kill_changes_nothing(tmp_path: Path) -> None:
         assert server.log.requests == asked
     for name in ("judgements.jsonl", "results.json"):
         assert (parts / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("finished", "words"),
+    [
+        (Finished(0, {}, None), []),
+        (Finished(4, {}, None, "SIGINT"), ["run it again"]),
+        (Finished(MEND, {}, None, "the key is refused"), ["mend that, then run it again"]),
+        (Finished(5, {}, None, "the budget is spent; raise it", says_how=True), []),
+    ],
+)
+def test_what_to_do_next_is_said_once(finished: Finished, words: list[str]) -> None:
+    """Of runs and evaluations alike: nothing where all is done, or where the reason says it."""
+    assert next_words(finished, "run it again") == words

@@ -28,6 +28,7 @@ from tests.evaluating import (
     write_answers,
     write_test_set,
 )
+from tests.loops import ON_UVLOOP
 from tests.running import complete as complete_run
 from tests.running import contents, rows
 from tests.running import settings_for as settings_for_run
@@ -35,7 +36,7 @@ from tests.running import settings_for as settings_for_run
 # The engine has its tests on both loops; this is about what is made with it.
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 ITEMS = 24

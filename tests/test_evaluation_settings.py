@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from codeclm.evaluation.answers import read_answers
 from codeclm.evaluation.records import TestItem
 from codeclm.evaluation.settings import AnswersSettings, load_settings, party_of
 from codeclm.settings import ModelSettings
+from tests.running import write_rows
 
 ITEMS = [TestItem(0, "a", "Sing."), TestItem(1, "b", "Dance.")]
 
@@ -53,11 +53,6 @@ def test_flags_go_over_the_file(tmp_path: Path) -> None:
     assert limited.with_max_in_flight(9, at_most=True).judging.max_in_flight == 3
 
 
-def written(path: Path, rows: list[Any]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
 @pytest.mark.anyio
 async def test_answers_are_found_by_id_or_by_instruction(tmp_path: Path) -> None:
     """Under any of their names; an empty answer is one; what nobody asked for is passed over."""
@@ -66,9 +61,9 @@ async def test_answers_are_found_by_id_or_by_instruction(tmp_path: Path) -> None
         {"instruction": "Sing.", "output": ""},
         {"id": "z", "answer": "?"},
     ]
-    answers = read_answers(written(tmp_path / "answers.jsonl", rows), ITEMS)
+    answers = read_answers(write_rows(tmp_path / "answers.jsonl", rows), ITEMS)
     assert [(await answers.respond(item)).text for item in ITEMS] == ["", "(dances)"]
-    other = read_answers(written(tmp_path / "other.jsonl", rows[1::-1]), ITEMS)
+    other = read_answers(write_rows(tmp_path / "other.jsonl", rows[1::-1]), ITEMS)
     assert other.content == answers.content
 
 
@@ -85,4 +80,4 @@ async def test_answers_are_found_by_id_or_by_instruction(tmp_path: Path) -> None
 def test_answers_that_do_not_do_are_said(tmp_path: Path, rows: list[Any], message: str) -> None:
     """With file and line, before anything is spent."""
     with pytest.raises(UsageError, match=message):
-        read_answers(written(tmp_path / "answers.jsonl", rows), ITEMS)
+        read_answers(write_rows(tmp_path / "answers.jsonl", rows), ITEMS)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
 from codeclm.errors import UsageError
 from codeclm.evaluation.records import TestItem
 from codeclm.evaluation.test_sets import PAPER_SETS, PaperSet, read_test_set, split
-
-
-def written(path: Path, rows: list[Any]) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
+from tests.running import write_rows
 
 
 @pytest.mark.parametrize("known", PAPER_SETS, ids=lambda known: known.name)
@@ -50,8 +44,8 @@ def test_sets_are_read_as_their_authors_publish_them(tmp_path: Path) -> None:
         {"id": "task_1", "instruction": "Shorten.\n\nLong."},
         {"id": "task_2", "instruction": "Greet."},
     ]
-    one = read_test_set(written(tmp_path / "published.jsonl", published))
-    other = read_test_set(written(tmp_path / "plain.jsonl", plain))
+    one = read_test_set(write_rows(tmp_path / "published.jsonl", published))
+    other = read_test_set(write_rows(tmp_path / "plain.jsonl", plain))
     assert one.items == other.items
     assert one.content == other.content
     assert [item.category for item in one.items] == ["Math", "fermi", "", "", ""]
@@ -60,7 +54,7 @@ def test_sets_are_read_as_their_authors_publish_them(tmp_path: Path) -> None:
 def test_without_categories_there_are_thirds_by_length(tmp_path: Path) -> None:
     """As even as lengths allow, named by their numbers of words; equal lengths are together."""
     lengths = [5, 1, 9, 2, 5, 3, 30, 5, 12]
-    path = written(tmp_path / "set.jsonl", [{"instruction": f"{n} " * n} for n in lengths])
+    path = write_rows(tmp_path / "set.jsonl", [{"instruction": f"{n} " * n} for n in lengths])
     items = read_test_set(path).items
     assert [item.category for item in items] == [
         {1: "1 to 3 words", 2: "1 to 3 words", 3: "1 to 3 words", 5: "4 to 5 words"}.get(
@@ -68,22 +62,26 @@ def test_without_categories_there_are_thirds_by_length(tmp_path: Path) -> None:
         )
         for n in lengths
     ]
-    alike = read_test_set(written(tmp_path / "alike.jsonl", ["one two"] * 1 + ["three four"])).items
+    alike = read_test_set(
+        write_rows(tmp_path / "alike.jsonl", ["one two"] * 1 + ["three four"])
+    ).items
     assert {item.category for item in alike} == {"2 words"}
 
 
 def test_the_field_of_the_categories_is_the_users_choice(tmp_path: Path) -> None:
     """Any field; one that is not there is said with the line."""
-    path = written(tmp_path / "set.jsonl", [{"instruction": "a", "area": 1}, {"instruction": "b"}])
+    path = write_rows(
+        tmp_path / "set.jsonl", [{"instruction": "a", "area": 1}, {"instruction": "b"}]
+    )
     with pytest.raises(UsageError, match="line 2: no field 'area'"):
         read_test_set(path, category="area")
-    path = written(path, [{"instruction": "a", "area": 1, "category": "x"}])
+    path = write_rows(path, [{"instruction": "a", "area": 1, "category": "x"}])
     assert read_test_set(path, category="area").items[0].category == "1"
 
 
 def test_an_id_is_of_one_item(tmp_path: Path) -> None:
     """Labels and answers are found by it."""
-    path = written(
+    path = write_rows(
         tmp_path / "set.jsonl", [{"id": 1, "instruction": "a"}, {"id": "1", "instruction": "b"}]
     )
     with pytest.raises(UsageError, match="line 2: the id '1' is there twice"):

@@ -18,6 +18,7 @@ from tests.killing import (
     start,
     write_inputs,
 )
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, outcome_lines
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.timeout(1000)
 @pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.soak)])
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_kills_change_nothing(tmp_path: Path, kills: int) -> None:
     """Killed at random moments and resumed each time, once with a torn line: the dataset is byte for byte that of
     the undisturbed run, and what was paid twice is at most what was in flight at the kills."""

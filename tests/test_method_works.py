@@ -13,11 +13,12 @@ import pytest
 
 from codeclm.seeds import SeedList
 from codeclm.simulator import SimulatorServer, World
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, rows, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 Row = dict[str, Any]

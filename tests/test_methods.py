@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from codeclm.archive import RunArchive
 from codeclm.errors import UsageError
 from codeclm.methods.table import METHODS, OPTIONS, PROMPTS
 from codeclm.progress import NoView, Snapshot
@@ -22,13 +24,10 @@ from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from codeclm.simulator.faults import Faults
 from tests.killing import IN_FLIGHT, kill_and_resume
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, contents, rows, settings_for
 
 pytestmark = pytest.mark.anyio
-ON_UVLOOP = pytest.mark.parametrize(
-    "anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]
-)
-"""Whole runs are tested on both elsewhere."""
 
 BASELINES = [name for name in METHODS if name != "codeclm"]
 SEEDS = 10
@@ -266,15 +265,13 @@ async def test_each_prompt_can_be_the_users_own(tmp_path: Path, name: str) -> No
         await complete(tmp_path / "run", settings, some_seeds())
     stored = Settings.model_validate(settings.stored())
     assert stored.prompts == own
-    decisive = _decisive_prompts(tmp_path / "run")
-    assert decisive == {f"prompt.{prompt}" for prompt in PROMPTS[name]}
+    decisive = RunArchive(tmp_path / "run").settings["decisive"]
+    used = {key: value for key, value in decisive.items() if key.startswith("prompt.")}
+    assert used == {f"prompt.{prompt}": _digest(own, prompt) for prompt in PROMPTS[name]}
 
 
-def _decisive_prompts(directory: Path) -> set[str]:
-    from codeclm.archive import RunArchive
-
-    decisive = RunArchive(directory).settings["decisive"]
-    return {key for key in decisive if key.startswith("prompt.")}
+def _digest(prompts: Path, name: str) -> str:
+    return sha256((prompts / f"{name}.jinja").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize("name", METHODS)

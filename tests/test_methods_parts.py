@@ -193,14 +193,22 @@ async def test_what_may_pass_is_tried_once_more_and_then_goes_on() -> None:
     assert failed.item == Again(replace(onward.draft, id=evolved_ids("d", 2)[1], iteration=2))
 
 
-def test_operations_are_drawn_alike() -> None:
+async def test_operations_are_drawn_alike() -> None:
     """Each of the six comes up about as often; another run seed draws others."""
-    drawn = [
-        [Random(f"{seed}:{identity}").choice(OPERATIONS) for identity in evolved_ids("d", 600)]
-        for seed in (0, 1)
-    ]
+    drawn = [await drawn_operations(seed, 600) for seed in (0, 1)]
     assert all(70 < drawn[0].count(operation) < 130 for operation in OPERATIONS)
     assert drawn[0] != drawn[1]
+
+
+async def drawn_operations(run_seed: int, number: int) -> list[str]:
+    """The operations of the first rounds of so many drafts."""
+    evolve, start = Evolve(replace(asking(WELL), run_seed=run_seed), 1), again()
+    operations: list[str] = []
+    for n in range(number):
+        (example,) = await evolve(replace(start, draft=replace(start.draft, id=f"d{n}")))
+        assert isinstance(example, Example)
+        operations += example.comparison.draft.actions
+    return operations
 
 
 def generation(

@@ -14,10 +14,11 @@ import pytest
 
 from codeclm.comparison.command import Asked, compare_command
 from codeclm.console import Progress
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

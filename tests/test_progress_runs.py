@@ -24,12 +24,13 @@ from codeclm.run import Order, Stopper, run
 from codeclm.settings import Settings
 from codeclm.settings_file import load_settings
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
+from tests.loops import ON_UVLOOP
 from tests.running import seeds
 from tests.test_progress_log_file import lines_of
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from codeclm.seeds import SeedFile
 from codeclm.simulator import ServerOptions, SimulatorServer, World
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

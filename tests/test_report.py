@@ -26,11 +26,12 @@ from codeclm.seeds import SeedFile
 from codeclm.simulator.server import SimulatorServer
 from codeclm.simulator.world import World
 from tests.chromium import browser, needs_chromium
+from tests.loops import ON_UVLOOP
 from tests.running import complete, rows, seeds, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

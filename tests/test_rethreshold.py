@@ -18,15 +18,12 @@ from codeclm.run import Order, Stopper, run
 from codeclm.settings import Settings
 from codeclm.simulator.server import SimulatorServer
 from codeclm.simulator.world import World
+from tests.loops import ON_UVLOOP
 from tests.running import complete, contents, rows, seeds, settings_for
 
 Row = dict[str, Any]
 
 pytestmark = pytest.mark.anyio
-ON_UVLOOP = pytest.mark.parametrize(
-    "anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]
-)
-"""Whole runs are tested on both elsewhere."""
 
 
 class StopsSoon(NoView):

@@ -22,11 +22,12 @@ from codeclm.simulator import ServerOptions, SimulatorServer, World
 from codeclm.simulator.reader import Respond, read_prompt
 from tests.faults.world_server import world_server
 from tests.killing import OPTIONS, run_to_end, run_until_killed, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, contents, rows, seeds, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 METHOD: dict[str, Any] = {

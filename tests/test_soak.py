@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from codeclm.simulator import SimulatorServer, World
+from tests.loops import ON_UVLOOP
 from tests.running import check_books
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

@@ -21,6 +21,7 @@ from codeclm.status import status_of
 from codeclm.status_cli import status
 from codeclm.status_words import status_lines, status_record
 from tests.killing import start, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.test_cli import codeclm
 
 COUNTS = {"selected": 4, "discarded": 3, "failed": 1, "pending": 12}
@@ -184,7 +185,7 @@ def test_no_run_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_a_run_is_seen_from_outside(
     tmp_path: Path, base_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,12 +9,18 @@ from dataclasses import field as hidden
 from pathlib import Path
 from typing import Any
 
-from codeclm.comparison.datasets import DataSet, make_data, share_seeds, write_training_set
+from codeclm.comparison.datasets import (
+    DataSet,
+    check_variant,
+    make_data,
+    share_seeds,
+    write_training_set,
+)
 from codeclm.comparison.place import Place
 from codeclm.comparison.results import data_table, group_tables, results_of
 from codeclm.comparison.settings import Comparison
 from codeclm.comparison.simulated import SimulatedModels
-from codeclm.comparison.variants import variants_of
+from codeclm.comparison.variants import Variant, variants_of
 from codeclm.disk import replace_file, replace_json
 from codeclm.errors import UsageError
 from codeclm.evaluation.archive import EvaluationArchive
@@ -71,7 +77,7 @@ async def compare(order: CompareOrder, view: View, stopper: Stopper) -> Compared
     """
     settings, place = order.comparison.compare, order.place
     variants = variants_of(settings)
-    _check(order, list(variants))
+    _check(order, variants)
     _claim(place.path)
     share_seeds(order.seeds, order.field, settings, place)
     data: list[DataSet] = []
@@ -139,14 +145,16 @@ def _evaluation(order: CompareOrder, candidates: Mapping[str, Any]) -> Evaluatio
     )
 
 
-def _check(order: CompareOrder, names: Sequence[str]) -> None:
+def _check(order: CompareOrder, variants: Mapping[str, Variant]) -> None:
     """What can be seen before anything is made. Raises UsageError."""
     settings, where = order.comparison.compare, order.comparison.where
     settings_from(order.tree, where)
+    for variant in variants.values():
+        check_variant(variant, order.tree, settings)
     for name in settings.candidates:
-        if name not in names:
+        if name not in variants:
             raise UsageError(
-                f"{where}: compare.candidates: no variant is called {name!r}; there are {', '.join(names)}"
+                f"{where}: compare.candidates: no variant is called {name!r}; there are {', '.join(variants)}"
             )
 
 

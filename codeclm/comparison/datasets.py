@@ -22,21 +22,19 @@ from codeclm.disk import replace_file
 from codeclm.errors import UsageError
 from codeclm.evaluation.records import TestItem
 from codeclm.evaluation.test_sets import read_test_set, split
+from codeclm.methods.baseline import BaselineOptions
+from codeclm.methods.options import MOST_FOR_ONE, CodecLMOptions
 from codeclm.methods.table import DEFAULT, OPTIONS
+from codeclm.methods.wizardlm import EvolutionOptions
 from codeclm.progress import View
 from codeclm.run import Finished, Order, Stopper, run
 from codeclm.rundir import read_settings
 from codeclm.seeds import SeedFile
 from codeclm.settings_file import merged, settings_from
 
-__all__ = ["DataSet", "make_data", "share_seeds", "write_training_set"]
+__all__ = ["DataSet", "check_variant", "make_data", "share_seeds", "write_training_set"]
 
 Row = Mapping[str, Any]
-
-MOST_FOR_ONE = 20
-"""Instructions that are made for one example at the most."""
-
-IN_ROUNDS = frozenset({"wizardlm", "wizardlm+"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +64,11 @@ def _share(items: Sequence[TestItem], percent: int) -> Sequence[TestItem]:
     whole = len(items)
     ranked, _ = split(items, max(0.5, percent / 100 * whole) / whole) if whole > 1 else (items, [])
     return ranked or items[:1]
+
+
+def check_variant(variant: Variant, tree: Mapping[str, Any], settings: CompareSettings) -> None:
+    """Raises UsageError where the configuration of ``variant`` is none, before anything is paid for another one."""
+    settings_from(_sized(_fitting(tree, variant), settings.size, None), f"variant {variant.name}")
 
 
 async def make_data(
@@ -101,15 +104,24 @@ async def make_data(
 def _fitting(tree: Mapping[str, Any], variant: Variant) -> dict[str, Any]:
     """``tree`` with the change of ``variant``, without settings that are for CodecLM where that is not the method."""
     changed = merged(tree, variant.change)
-    options = OPTIONS.get((changed.get("method") or {}).get("name", DEFAULT))
-    uses = getattr(options, "USES", None)
-    if uses is None:
+    options = _options(changed)
+    if not issubclass(options, BaselineOptions):
         return changed
-    own = {*uses, *(variant.change.get("method") or {}), "name"}
+    own = {*options.USES, *(variant.change.get("method") or {}), "name"}
     return {
         **changed,
         "method": {name: value for name, value in changed["method"].items() if name in own},
     }
+
+
+def _options(tree: Mapping[str, Any]) -> type[CodecLMOptions]:
+    """The class of the settings of the method that ``tree`` names; an unknown name is refused where it is checked."""
+    return OPTIONS.get(_method(tree).get("name", DEFAULT), CodecLMOptions)
+
+
+def _method(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    method = tree.get("method")
+    return method if isinstance(method, Mapping) else {}
 
 
 def _total_before(directory: Path) -> int | None:
@@ -131,15 +143,18 @@ def _sized(tree: Mapping[str, Any], size: int, total: int | None) -> Mapping[str
 
     A method that cannot be asked for examples is asked for as many instructions, or for ``total``.
     """
-    method = tree.get("method") or {}
+    method = _method(tree)
+    if tree.get("method") and not method:  # it is none, and is refused where it is checked
+        return tree
     if any(method.get(name) is not None for name in ("total", "selected", "per_entry")):
         return tree
-    name = method.get("name", DEFAULT)
-    if name == DEFAULT:
+    options = _options(tree)
+    if not issubclass(options, BaselineOptions):
         return merged(tree, {"method": {"selected": size}})
     wanted = max(size, total or 0)
-    if name in IN_ROUNDS:  # each start gives one instruction a round
-        rounds = int(method.get("rounds") or OPTIONS[name]().rounds)  # type: ignore[attr-defined]
+    if issubclass(options, EvolutionOptions):  # each start gives one instruction a round
+        given = method.get("rounds")
+        rounds = given if type(given) is int and given > 0 else options().rounds
         wanted = -(-wanted // rounds) * rounds
     return merged(tree, {"method": {"total": wanted}})
 

@@ -74,7 +74,7 @@ def _made(data: DataSet) -> dict[str, Any]:
         "name": data.variant.name,
         "title": data.variant.title,
         "examples": data.examples,
-        "instructions": summary["counts"].get("instructions"),
+        "instructions": summary["counts"]["instructions"],
         "failed": summary["counts"]["failed"],
         "calls": sum(row["calls"] for row in summary["calls"]),
         "cache_hits": sum(row["cache_hits"] for row in summary["calls"]),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from codeclm.errors import UsageError
 from codeclm.evaluation.settings import PartySettings, party_names
-from codeclm.settings import ModelSettings
+from codeclm.settings import ModelSettings, Strict
 from codeclm.settings_words import first_problem
 from codeclm.yaml_file import read_yaml
 
@@ -20,11 +20,7 @@ __all__ = ["CompareSettings", "Comparison", "Group", "TrainingSettings", "load_c
 Group = Literal["methods", "ablation", "matching"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TrainingSettings(_Strict):
+class TrainingSettings(Strict):
     """How the target is trained on each data set; every default is the paper's.
 
     ``base_model`` is what the trainers load. ``batch`` examples a step, ``per_device`` of them at once on each of
@@ -42,7 +38,7 @@ class TrainingSettings(_Strict):
     chat_template: Path | None = None
 
 
-class CompareSettings(_Strict):
+class CompareSettings(Strict):
     """The section ``compare``.
 
     size: examples in each training set, the same for all.

@@ -11,8 +11,7 @@ from codeclm.evaluation.agreement import Flips, Key, flips
 from codeclm.evaluation.crr import Outcome, outcome_of
 from codeclm.evaluation.plan import EVALUATION
 from codeclm.evaluation.results import scores_in
-from codeclm.lines import Row, row_of
-from codeclm.number_set import IdSet
+from codeclm.lines import Row, each_once, row_of
 from codeclm.rundir import read_json, read_settings
 
 __all__ = ["EvaluationArchive"]
@@ -47,13 +46,10 @@ class EvaluationArchive:
 
     def judged(self) -> Iterator[Row]:
         """The judged rows, in the order in which they came about; of equal ids the first counts."""
-        seen = IdSet()
         try:
             with (self.path / "judged.jsonl").open("rb") as lines:
-                for line in lines:
-                    row = row_of(line)
-                    if row is not None and seen.add(row["id"]):
-                        yield row
+                rows = map(row_of, lines)
+                yield from each_once(row for row in rows if row is not None)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be read ({error.strerror or error})") from None
 

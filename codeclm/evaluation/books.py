@@ -13,8 +13,7 @@ from codeclm.engine.stage import Failed
 from codeclm.evaluation.crr import Tally
 from codeclm.evaluation.records import Judged, Match, Responses, TestItem
 from codeclm.evaluation.results import results_of
-from codeclm.lines import LinesFile, Row
-from codeclm.number_set import IdSet
+from codeclm.lines import LinesFile, Row, each_once
 from codeclm.row_books import RowBooks
 
 __all__ = ["JudgementBooks"]
@@ -104,9 +103,7 @@ class JudgementBooks(RowBooks):
         return [{**row, "category": categories[row["number"]]} for row in rows]
 
     def _unique(self, name: str) -> Iterator[Row]:
-        """Of equal ids the first on file counts."""
-        seen = IdSet()
-        return (row for row in self._files[name].rows() if seen.add(row["id"]))
+        return each_once(self._files[name].rows())
 
     def _count(self, row: Row) -> bool:
         """Count ``row``; False where its id is on record."""

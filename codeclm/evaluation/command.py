@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.console import Progress, conduct, print_line, view_for
+from codeclm.console import Progress, call_words, conduct, next_words, print_line, view_for
 from codeclm.errors import UsageError
 from codeclm.evaluation.archive import EvaluationArchive
 from codeclm.evaluation.fetch import fetch, paper_set, write_items
@@ -165,12 +165,10 @@ def _last_words(finished: Finished) -> list[str]:
     summary = finished.summary
     counts = summary["counts"]
     done = sum(counts[fate] for fate in ("wins", "ties", "losses", "failed"))
-    calls = sum(row["calls"] for row in summary["calls"])
-    hits = sum(row["cache_hits"] for row in summary["calls"])
     state = f"stopped ({finished.reason})" if finished.reason else "complete"
     lines = [
         f"{state}: {done:,} of {summary['wanted']:,} comparisons, {counts['failed']:,} failed",
-        f"{calls:,} calls, {hits:,} cache hits in {summary['sessions']} session(s), {summary['wall_time_s']:,.1f} s",
+        call_words(summary),
     ]
     lines += [f"warning: {reason}" for reason in summary["cache_troubles"]]
     if counts["failed"]:
@@ -179,4 +177,4 @@ def _last_words(finished: Finished) -> list[str]:
         )
     if finished.dataset:
         lines.append(f"results: {finished.dataset}")
-    return lines + ([ADVICE] if finished.reason else [])
+    return lines + next_words(finished, ADVICE)

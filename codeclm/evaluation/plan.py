@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.assembly import spec_of
+from codeclm.assembly import spec_of, specs_of
 from codeclm.errors import UsageError
 from codeclm.evaluation.answers import Answers, read_answers
 from codeclm.evaluation.settings import REFERENCE, AnswersSettings, EvaluationSettings
 from codeclm.evaluation.test_sets import TestSet
 from codeclm.llm.names import parse_model
-from codeclm.llm.spec import ModelSpec, allowance, check_spec, identity, warnings_for
+from codeclm.llm.spec import ModelSpec, check_spec, identity, warnings_for
 from codeclm.rundir import Kind, check_ours
 from codeclm.settings import ModelSettings, difference, fingerprint
 from codeclm.stages.prompt import Template
@@ -82,7 +82,7 @@ class EvaluationPlan:
             "reference": self._party(REFERENCE, settings.reference),
             "judge": [
                 identity(spec_of(settings.judging)),
-                settings.judging.max_tokens or settings.max_tokens,
+                settings.max_tokens_of(settings.judging),
                 settings.judging.structured_output,
                 settings.temperature_of_judge,
             ],
@@ -141,16 +141,15 @@ class EvaluationPlan:
         if isinstance(settings, AnswersSettings):
             return ["answers", self.answers[name].content]
         own = self.settings
-        temperature = own.temperature if settings.temperature is None else settings.temperature
-        max_tokens = settings.max_tokens or own.max_tokens
-        return [identity(spec_of(settings)), temperature, max_tokens, own.system_prompt]
+        sampling = (own.temperature_of(settings), own.max_tokens_of(settings))
+        return [identity(spec_of(settings)), *sampling, own.system_prompt]
 
 
 def make_plan(order: EvaluationOrder) -> EvaluationPlan:
     """Check all of ``order`` that can be checked without a call. Raises UsageError."""
     check_ours(order.directory, EVALUATION)
     settings, items = order.settings, order.test_set.items
-    specs = _specs(settings)
+    specs = tuple(specs_of(settings.models))
     for spec in specs:
         check_spec(spec, order.environ)
     template = evaluation_template(settings.prompts)
@@ -165,20 +164,3 @@ def make_plan(order: EvaluationOrder) -> EvaluationPlan:
     return EvaluationPlan(
         order.test_set, settings, template, answers, specs, warnings=tuple(dict.fromkeys(warnings))
     )
-
-
-def _specs(settings: EvaluationSettings) -> tuple[ModelSpec, ...]:
-    """The models, each once. Raises UsageError where one endpoint is given two sets of limits."""
-    models = [one for one in settings.parties.values() if isinstance(one, ModelSettings)]
-    limits: dict[object, object] = {}
-    specs: list[ModelSpec] = []
-    for spec in map(spec_of, [*models, settings.judging]):
-        known = limits.setdefault((parse_model(spec.model), spec.api_key_env), allowance(spec))
-        if known != allowance(spec):
-            raise UsageError(
-                f"settings: {spec.model} is given twice with different limits; one endpoint has one "
-                "requests_per_minute, tokens_per_minute and max_in_flight"
-            )
-        if spec not in specs:
-            specs.append(spec)
-    return tuple(specs)

@@ -8,7 +8,7 @@ from codeclm.evaluation.crr import Outcome, outcome_of
 from codeclm.parsing.explained_scores import ExplainedScores
 from codeclm.records import digest
 
-__all__ = ["Judged", "Match", "Responses", "TestItem", "match_id"]
+__all__ = ["Judged", "Match", "Responses", "TestItem"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,9 @@ class Match:
 
     @property
     def id(self) -> str:
-        return match_id(self.item, self.candidate)
+        """The same in every run on the same test set."""
+        item = self.item
+        return digest("match", item.number, item.id, item.instruction, self.candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,3 @@ class Judged:
     def outcome(self) -> Outcome:
         """What that comes to for the candidate."""
         return outcome_of(*self.scores)
-
-
-def match_id(item: TestItem, candidate: str) -> str:
-    """The id of a match: the same in every run on the same test set."""
-    return digest("match", item.number, item.id, item.instruction, candidate)

@@ -101,16 +101,14 @@ async def _open(
 async def _preflight(models: Models, plan: EvaluationPlan) -> None:
     """One tiny call to each model. Raises UsageError or RunStopped, in one line."""
     settings = plan.settings
-    parties = [one for one in settings.parties.values() if isinstance(one, ModelSettings)]
     asked: list[ModelSpec] = []
-    for party in [*parties, settings.judging]:
+    for party in settings.models:
         if spec_of(party) not in asked:
             asked.append(spec_of(party))
-            temperature = party.temperature
             await models.preflight(
                 asked[-1],
-                temperature=settings.temperature if temperature is None else temperature,
-                max_tokens=party.max_tokens or settings.max_tokens,
+                temperature=settings.temperature_of(party),
+                max_tokens=settings.max_tokens_of(party),
             )
 
 
@@ -120,8 +118,9 @@ def _players(plan: EvaluationPlan, models: Models, store: Store) -> Players:
     def player(name: str, party: ModelSettings | AnswersSettings) -> Responding:
         if isinstance(party, AnswersSettings):
             return plan.answers[name]
-        temperature = settings.temperature if party.temperature is None else party.temperature
-        sampling = Sampling(temperature, party.max_tokens or settings.max_tokens, RESPOND_PRIORITY)
+        sampling = Sampling(
+            settings.temperature_of(party), settings.max_tokens_of(party), RESPOND_PRIORITY
+        )
         model = open_party(models, store, party).model
         return Asked(Respondent(model, sampling, settings.system_prompt))
 
@@ -132,7 +131,7 @@ def _players(plan: EvaluationPlan, models: Models, store: Store) -> Players:
 
 def _judge(plan: EvaluationPlan, models: Models, store: Store) -> Evaluate:
     settings, party = plan.settings, plan.settings.judging
-    max_tokens = party.max_tokens or settings.max_tokens
+    max_tokens = settings.max_tokens_of(party)
     temperature = settings.temperature_of_judge
     longer = 2 * max_tokens if settings.on_cut_off == "double" else None
     sampling = Sampling(

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     StringConstraints,
@@ -18,7 +16,7 @@ from pydantic import (
 )
 
 from codeclm.errors import UsageError
-from codeclm.settings import ModelSettings, PriceSettings
+from codeclm.settings import ModelSettings, PriceSettings, Strict
 from codeclm.settings_words import first_problem
 
 __all__ = [
@@ -36,11 +34,7 @@ REFERENCE = ""
 """The reference among the names of those who respond."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AnswersSettings(_Strict):
+class AnswersSettings(Strict):
     """A file of answers in place of a model."""
 
     answers: Path
@@ -60,7 +54,7 @@ PartySettings = Annotated[
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
-class EvaluationSettings(_Strict):
+class EvaluationSettings(Strict):
     """Who is judged against whom, by whom and how.
 
     ``judge`` is the reference where that is a model and none is given. ``temperature``, ``max_tokens`` and
@@ -101,6 +95,20 @@ class EvaluationSettings(_Strict):
     def parties(self) -> dict[str, ModelSettings | AnswersSettings]:
         """All who respond, by name."""
         return {**self.candidates, REFERENCE: self.reference}
+
+    @property
+    def models(self) -> list[ModelSettings]:
+        """Those who respond and are no file of answers, then the judge. Raises UsageError as ``judging``."""
+        parties = self.parties.values()
+        return [*(one for one in parties if isinstance(one, ModelSettings)), self.judging]
+
+    def temperature_of(self, party: ModelSettings) -> float:
+        """How ``party`` is sampled where it responds."""
+        return self.temperature if party.temperature is None else party.temperature
+
+    def max_tokens_of(self, party: ModelSettings) -> int:
+        """The most tokens of an answer of ``party``."""
+        return party.max_tokens or self.max_tokens
 
     def with_max_in_flight(self, calls: int, *, at_most: bool = False) -> EvaluationSettings:
         """The same settings with so many calls at once to each model."""

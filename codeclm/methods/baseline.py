@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import ClassVar, TypeVar
 
 from codeclm.methods.job import Parties, Party
 from codeclm.methods.options import CodecLMOptions
-from codeclm.records import digest
+from codeclm.records import Draft, Example, digest
 from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.respond import Respond, Respondent
 
@@ -72,6 +72,15 @@ class Asking:
         strong = self.parties.strong
         sampling = self._sampling(strong, "respond")
         return Respond(Respondent(strong.model, sampling, self.options.system_prompt), None)
+
+    def take(self) -> Callable[[Draft], Awaitable[Sequence[Example]]]:
+        """Draft -> Example: whatever the strong model responds is learnt from."""
+        respond = self.respond()
+
+        async def taken(draft: Draft) -> Sequence[Example]:
+            return [Example(comparison, "strong") for comparison in await respond(draft)]
+
+        return taken
 
     def draw(self, identity: str) -> int:
         """The draw of the first call for the item ``identity``."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["CodecLMOptions"]
+__all__ = ["MOST_FOR_ONE", "CodecLMOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

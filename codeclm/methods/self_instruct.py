@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -107,15 +107,11 @@ def self_instruct(
     as they are, as in the CodecLM paper's comparison; and the wording is our own. The pool is held in memory.
     """
     asking = Asking(parties, options, templates, run_seed)
-    source, respond = generation(items, asking, options, done), asking.respond()
-
-    async def take(draft: Draft) -> Sequence[Example]:
-        return [Example(comparison, "strong") for comparison in await respond(draft)]
-
+    source = generation(items, asking, options, done)
     workers = parties.strong.max_in_flight
     stages: list[Stage[Any, Any]] = [
         Stage("generate", source.generate, Unit, (Draft,), workers=workers, salvage=False),
-        Stage("respond", take, Draft, (Example,), workers=workers),
+        Stage("respond", asking.take(), Draft, (Example,), workers=workers),
     ]
     pipeline = Pipeline(stages, (Example,), tickets=units_in_flight or workers)
     return Job(pipeline, source.work(), source.counts)

@@ -70,7 +70,7 @@ def tree_instruct(
     are the user's and not 1,000 of Alpaca's, and in that a text that came back unchanged is dropped.
     """
     asking = Asking(parties, options, templates, run_seed)
-    question, respond = asking.question("complicate", parse_instruction), asking.respond()
+    question = asking.question("complicate", parse_instruction)
 
     async def complicate(start: Again) -> Sequence[Draft | Dropped]:
         old = start.draft
@@ -85,14 +85,11 @@ def tree_instruct(
             return [Dropped(draft, "it came back unchanged", {})]
         return [draft]
 
-    async def take(draft: Draft) -> Sequence[Example]:
-        return [Example(comparison, "strong") for comparison in await respond(draft)]
-
     work = SeedWork(items, Wanted(options.goals, entries, options.per_entry or 0), 1, done)
     workers = parties.strong.max_in_flight
     stages: list[Stage[Any, Any]] = [
         Stage("complicate", complicate, Again, (Draft, Dropped), workers=workers),
-        Stage("respond", take, Draft, (Example,), workers=workers),
+        Stage("respond", asking.take(), Draft, (Example,), workers=workers),
     ]
     pipeline = Pipeline(stages, (Example, Dropped), tickets=units_in_flight or workers)
     return Job(pipeline, work.starts(), work.counts)

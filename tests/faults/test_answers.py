@@ -19,6 +19,7 @@ from codeclm.llm.scripted import ScriptedModel
 from codeclm.llm.store import MemoryStore
 from codeclm.llm.wire import read_completion
 from tests.faults.bench import Measure, Scale
+from tests.loops import ON_UVLOOP
 from tests.transcripts import ENDPOINT, TRANSCRIPTS, Transcript, read
 
 STATUSES = (200, 200, 200, 204, 301, 400, 401, 402, 403, 404, 413, 422, 429, 500, 503, 529, 599)
@@ -233,7 +234,7 @@ KEPT = ("length", "refusal")
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"])
+@ON_UVLOOP
 async def test_what_is_no_answer_is_not_kept(measure: Measure) -> None:
     """F12: what a 200 may hold instead of an answer is named, and asked again, never served from the cache.
 

@@ -15,10 +15,11 @@ from aiohttp import web
 from tests.faults.bench import Measure, Scale
 from tests.faults.world_server import Asked, Between, world_server
 from tests.killing import write_inputs
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 VARIABLE = "CANARY_KEY"

@@ -15,12 +15,13 @@ import codeclm.public
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from tests.faults.bench import Measure, Scale
 from tests.killing import answered, start, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.running import check_books
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(300),
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 LABELS = {

@@ -16,10 +16,11 @@ import pytest
 from codeclm.llm.http import ANSWER_LIMIT_BYTES
 from tests.chat_server import Talk, raw_server, read_request, written
 from tests.faults.bench import Measure, Scale
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 MIB = 2**20

@@ -18,12 +18,13 @@ from codeclm.simulator import ServerOptions
 from tests.faults.bench import Measure, Scale
 from tests.faults.world_server import Asked, WorldServer, never, world_server
 from tests.killing import run_to_end, start, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, rows
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(300),
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 METHOD = "total: 40, augment_to: 0"

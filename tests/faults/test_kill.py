@@ -17,10 +17,11 @@ import pytest
 from codeclm.simulator import SimulatorServer, World
 from tests.faults.bench import Measure, Scale
 from tests.killing import IN_FLIGHT, kill_and_resume, start, write_inputs
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 RECORDS = 100_000

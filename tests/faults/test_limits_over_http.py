@@ -21,11 +21,12 @@ from codeclm.llm.providers import Models
 from codeclm.llm.spec import ModelSpec
 from codeclm.llm.store import AnswerStore
 from tests.faults.bench import Measure, Scale
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(300),
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

@@ -12,11 +12,12 @@ import pytest
 from tests.faults.bench import Measure, Scale
 from tests.faults.caller import make_calls
 from tests.faults.lean_server import lean_server
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(600),
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 

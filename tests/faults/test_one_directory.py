@@ -12,10 +12,11 @@ import pytest
 from tests.faults.bench import Measure, Scale
 from tests.faults.world_server import Asked, world_server
 from tests.killing import run_to_end, start, write_inputs
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 METHOD = "total: 20, augment_to: 0"

@@ -11,11 +11,12 @@ import pytest
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from tests.faults.bench import Measure, Scale
 from tests.killing import start, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.running import rows
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 FILES = 256

@@ -26,13 +26,11 @@ from codeclm.llm.retry import RetryingModel, RetryPolicy
 from codeclm.run import Finished
 from codeclm.simulator import Faults, ServerOptions, SimulatorServer, World
 from tests.faults.bench import Measure, Scale
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, rows, seeds, settings_for
 from tests.virtual_time import VirtualLoop, run_virtual
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
-ON_UVLOOP = pytest.mark.parametrize(
-    "anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]
-)
 
 IN_FLIGHT = 16
 ASKED = ChatRequest((Message("user", "x"),), stage="respond")

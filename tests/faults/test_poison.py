@@ -13,11 +13,12 @@ from codeclm.seeds import SeedList
 from codeclm.simulator import ServerOptions
 from tests.faults.bench import Measure
 from tests.faults.world_server import Asked, Between, world_server
+from tests.loops import ON_UVLOOP
 from tests.running import TOPICS, check_books, complete, rows, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 POISON = "Describe the xylophagous gastropod"

@@ -21,12 +21,10 @@ from codeclm.llm.regulator import Regulator
 from codeclm.llm.scripted import ScriptedModel
 from tests.faults.bench import Measure, Scale
 from tests.faults.hidden_server import Nature, Stretch, Trial, play
+from tests.loops import ON_UVLOOP
 from tests.virtual_time import VirtualLoop, VirtualWindow, outcome, run_virtual, settled
 
 pytestmark = pytest.mark.anyio
-ON_UVLOOP = pytest.mark.parametrize(
-    "anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]
-)
 
 SLOTS = tuple(Stretch(120.0 * n, None, count) for n, count in enumerate((40, 80, 20, 80)))
 RATES = tuple(Stretch(120.0 * n, per_s) for n, per_s in enumerate((50, 100, 25, 100)))

@@ -18,10 +18,11 @@ from codeclm.report.server import ViewServer
 from tests.chromium import Tab, browser, needs_chromium
 from tests.faults.bench import Measure
 from tests.faults.hostile_texts import KINDS, hostile_texts
+from tests.loops import ON_UVLOOP
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 PAYLOADS = 200

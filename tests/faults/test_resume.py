@@ -20,11 +20,12 @@ from codeclm.simulator import ServerOptions
 from codeclm.version import __version__
 from tests.faults.bench import Measure, Scale
 from tests.faults.world_server import world_server
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, complete, contents, rows, seeds, settings_for
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 METHOD = {"total": 40, "augment_to": 0}

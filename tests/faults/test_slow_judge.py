@@ -15,11 +15,12 @@ from codeclm.settings_file import load_settings
 from codeclm.simulator import ServerOptions
 from tests.faults.bench import Measure, Scale
 from tests.faults.world_server import Asked, never, world_server
+from tests.loops import ON_UVLOOP
 from tests.running import check_books, rows, seeds
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 TICKETS, PER_CALL = 4, 5

@@ -23,11 +23,12 @@ from codeclm.printable import printable
 from tests.faults.bench import Measure
 from tests.faults.world_server import Asked, world_server
 from tests.killing import start, write_inputs
+from tests.loops import ON_UVLOOP
 from tests.running import rows
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
 ]
 
 ESC = "\x1b"

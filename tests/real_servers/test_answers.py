@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tests.loops import ON_UVLOOP
 from tests.real_servers.asking import check, client_outcome, raw_answer
 from tests.real_servers.conftest import started
 from tests.real_servers.fleet import PROBES, Fleet
@@ -15,7 +16,7 @@ from tests.real_servers.server import Probe
 pytestmark = [
     pytest.mark.real_servers,
     pytest.mark.anyio,
-    pytest.mark.parametrize("anyio_backend", [("asyncio", {"use_uvloop": True})], ids=["uvloop"]),
+    ON_UVLOOP,
     pytest.mark.parametrize(
         ("name", "probe"),
         [
