@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -16,9 +16,9 @@ from codeclm.report.examples import detail
 from codeclm.report.lineage import Lineage
 from codeclm.report.reading import Reading
 from codeclm.report.seed_texts import SeedTexts
-from codeclm.report.state import RunState, is_alive, state_of
+from codeclm.report.state import state_of
 
-__all__ = ["GENERATOR", "Shell", "figures_fragment", "live_shell", "report_page", "state"]
+__all__ = ["GENERATOR", "Shell", "figures_fragment", "live_shell", "report_page"]
 
 PACKAGE = "codeclm.report"
 GENERATOR = "codeclm report"
@@ -34,11 +34,6 @@ class Shell:
 
     html: str
     policy: str
-
-
-def state(reading: Reading, alive: Callable[[int], bool] = is_alive) -> RunState:
-    """How the run stands."""
-    return state_of(reading.archive, alive)
 
 
 def report_page(reading: Reading, most: int = EXAMPLES, most_bytes: int = EXAMPLES_BYTES) -> str:
@@ -69,7 +64,7 @@ def live_shell(reading: Reading, version: str) -> Shell:
 
 def figures_fragment(reading: Reading) -> str:
     """The part of the page that changes while a run goes on, as a document of its own."""
-    return render(PACKAGE, "figures.html.jinja", **contents(reading, state(reading)))
+    return render(PACKAGE, "figures.html.jinja", **contents(reading, state_of(reading.archive)))
 
 
 def _shell(
@@ -84,7 +79,7 @@ def _shell(
     style = house_style() + files(PACKAGE).joinpath("report.css").read_text("utf-8")
     script = files(PACKAGE).joinpath("browser.js").read_text("utf-8")
     policy = _policy(style, script, live=live)
-    values = contents(reading, state(reading))
+    values = contents(reading, state_of(reading.archive))
     html = render(
         PACKAGE,
         "report.html.jinja",

@@ -15,10 +15,11 @@ from codeclm.errors import UsageError
 from codeclm.report.costs import Tariff
 from codeclm.report.examples import detail
 from codeclm.report.guard import HEADERS, refusal
-from codeclm.report.page import figures_fragment, live_shell, state
+from codeclm.report.page import figures_fragment, live_shell
 from codeclm.report.reading import Reading
 from codeclm.report.search import Wanted, look
 from codeclm.report.seed_texts import SeedTexts
+from codeclm.report.state import state_of
 
 __all__ = ["ViewServer"]
 
@@ -158,7 +159,7 @@ class ViewServer:
             return
         self._looked_s = self._clock()
         changed = await self._read(self.reading.update)
-        now = state(self.reading).name
+        now = state_of(self.reading.archive).name
         if changed or now != self._state:
             self._state = now
             self._version += 1
