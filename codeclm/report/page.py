@@ -11,11 +11,8 @@ from typing import Any
 from codeclm.page.rendering import house_style, render, source_hash
 from codeclm.report.choice import choose
 from codeclm.report.contents import contents
-from codeclm.report.costs import Tariff
-from codeclm.report.examples import detail
-from codeclm.report.lineage import Lineage
+from codeclm.report.examples import details
 from codeclm.report.reading import Reading
-from codeclm.report.seed_texts import SeedTexts
 from codeclm.report.state import state_of
 
 __all__ = ["GENERATOR", "Shell", "figures_fragment", "live_shell", "report_page"]
@@ -38,28 +35,13 @@ class Shell:
 
 def report_page(reading: Reading, most: int = EXAMPLES, most_bytes: int = EXAMPLES_BYTES) -> str:
     """The page that stands alone, with a sample of the rows where there are more than ``most``."""
-    seeds = SeedTexts(reading.archive.settings)
-    chosen = _within(_details(reading, seeds, most), most_bytes)
-    return _shell(
-        reading,
-        live=False,
-        island=_island(chosen),
-        examples=len(chosen),
-        seeds_missing=seeds.why_not(),
-    ).html
+    chosen = _within(details(reading, choose(reading, most)), most_bytes)
+    return _shell(reading, live=False, island=_island(chosen), examples=len(chosen)).html
 
 
 def live_shell(reading: Reading, version: str) -> Shell:
     """The page that asks its server for examples, and for figures newer than those of ``version``."""
-    seeds = SeedTexts(reading.archive.settings)
-    return _shell(
-        reading,
-        live=True,
-        island="[]",
-        examples=len(reading),
-        seeds_missing=seeds.why_not(),
-        version=version,
-    )
+    return _shell(reading, live=True, island="[]", examples=len(reading), version=version)
 
 
 def figures_fragment(reading: Reading) -> str:
@@ -73,7 +55,6 @@ def _shell(
     live: bool,
     island: str,
     examples: int,
-    seeds_missing: str,
     version: str = "",
 ) -> Shell:
     style = house_style() + files(PACKAGE).joinpath("report.css").read_text("utf-8")
@@ -93,7 +74,7 @@ def _shell(
         version=version,
         island=island,
         examples=examples,
-        seeds_missing=seeds_missing,
+        seeds_missing=reading.seeds.why_not(),
         known_use_cases=reading.figures.use_cases.largest(USE_CASES),
         known_iterations=sorted({n for _, n in reading.figures.iterations})[:ITERATIONS],
     )
@@ -130,18 +111,6 @@ def _about(reading: Reading) -> dict[str, Any]:
         "settings": shown,
         "versions": ", ".join(map(str, versions)),
     }
-
-
-def _details(reading: Reading, seeds: SeedTexts, most: int) -> list[dict[str, Any]]:
-    numbers = choose(reading, most)
-    found = [(n, one) for n in numbers if (one := reading.lineage(n)) is not None]
-    texts = seeds.find({one.seed_id for _, one in found if one.seed_id is not None})
-    tariff, theta = Tariff(reading.archive.settings, reading.archive.summary), reading.figures.theta
-    return [detail(one, _seed(one, texts), theta, tariff) for _, one in found]
-
-
-def _seed(lineage: Lineage, texts: dict[str, str]) -> str | None:
-    return None if lineage.seed_id is None else texts.get(lineage.seed_id)
 
 
 def _within(rows: Sequence[dict[str, Any]], most_bytes: int) -> list[str]:

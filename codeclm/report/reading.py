@@ -11,6 +11,7 @@ from codeclm.lines import Row
 from codeclm.report.figures import Figures
 from codeclm.report.lineage import Lineage, lineage_of
 from codeclm.report.outcome_file import OutcomeFile, Replaced
+from codeclm.report.seed_texts import SeedTexts
 from codeclm.rundir import OUTCOMES
 
 __all__ = ["Reading"]
@@ -58,6 +59,7 @@ class Reading:
 
     def _begin(self) -> None:
         self.archive = RunArchive(self.path)
+        self.seeds = SeedTexts(self.archive.settings)
         method = self._method()
         self.figures = Figures(
             _number(method.get("theta"), 0, THETA), int(_number(method.get("scale"), 2, SCALE))
@@ -70,7 +72,9 @@ class Reading:
         for code, name in enumerate(OUTCOMES):
             for place, row in self._files[name].new_rows():
                 self._add(code, place, row)
-        self.archive = RunArchive(self.path)
+        settings, self.archive = self.archive.settings, RunArchive(self.path)
+        if self.archive.settings != settings:
+            self.seeds = SeedTexts(self.archive.settings)
 
     def _add(self, code: int, place: int, row: Row) -> None:
         self._places.append(place * len(OUTCOMES) + code)
