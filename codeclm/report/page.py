@@ -98,11 +98,9 @@ def _policy(style: str, script: str, *, live: bool) -> str:
 def _about(reading: Reading) -> dict[str, Any]:
     """The run's settings as lines of name and value; no keys are in them, only their names."""
     settings = reading.archive.settings
-    decisive = settings.get("decisive")
-    flat = decisive if isinstance(decisive, dict) else {}
     shown = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in flat.items()
+        for name, value in settings["decisive"].items()
         if value not in (None, [], {}) and not name.startswith("prompt.")
     }
     versions = reading.archive.summary.get("versions") or [settings.get("codeclm")]
