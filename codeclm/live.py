@@ -191,7 +191,7 @@ def _fates(now: Snapshot) -> Iterator[tuple[str, str]]:
 
 
 class LiveLines:
-    """Lines that stay in place on a terminal; elsewhere the first of them, each time it has changed."""
+    """Lines that stay in place on a terminal; elsewhere the first two, each time the second has changed."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
