@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +62,15 @@ class RunArchive:
 
     def find(self, identity: str) -> tuple[str, Row] | None:
         """The outcome of the seed, unit or instruction of this id, and the name of the file that holds it."""
-        rows = chain.from_iterable(
-            ((name, row) for row in self._rows(self._file(name))) for name in OUTCOMES
-        )
-        return next((found for found in rows if found[1]["id"] == identity), None)
+        return next((found for found in self.outcomes() if found[1]["id"] == identity), None)
+
+    def outcomes(self) -> Iterator[tuple[str, Row]]:
+        """All rows of outcomes, each with the name of the file that holds it."""
+        for name, rows in zip(
+            OUTCOMES, (self.selected(), self.discarded(), self.failed()), strict=True
+        ):
+            for row in rows:
+                yield name, row
 
     def _file(self, name: str) -> Path:
         return self.path / f"{name}.jsonl"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
+
+from codeclm.flags import MODEL, flag
 
 __all__ = ["EPILOG", "bench"]
 
@@ -17,49 +19,44 @@ EPILOG = (
 )
 
 
-def _flag(text: str, metavar: str | None = None, **more: Any) -> Any:
-    """An option that has no default to show."""
-    return typer.Option(help=text, metavar=metavar, show_default=False, **more)
-
-
 def bench(
-    model: Annotated[str | None, _flag("What to measure.", "PROVIDER:MODEL[@BASE_URL]")] = None,
+    model: Annotated[str | None, flag("What to measure.", metavar=MODEL)] = None,
     in_flight: Annotated[
-        str | None, _flag("Calls in flight, level after level [1,8,64,256].", "N,N,...")
+        str | None, flag("Calls in flight, level after level [1,8,64,256].", metavar="N,N,...")
     ] = None,
     sweep: Annotated[
         bool,
         typer.Option("--sweep", help="Double from 1 until more brings no more; find the knee."),
     ] = False,
     requests: Annotated[
-        int | None, _flag("Calls to measure, each level [200, or 4 x N, at most 60 s].", min=1)
+        int | None, flag("Calls to measure, each level [200, or 4 x N, at most 60 s].", min=1)
     ] = None,
-    seconds: Annotated[float | None, _flag("Seconds to measure, each level.", min=0.1)] = None,
+    seconds: Annotated[float | None, flag("Seconds to measure, each level.", min=0.1)] = None,
     prompts: Annotated[
         Path | None,
-        _flag("Prompts of your own: lines of .txt; prompt, instruction or messages in .jsonl."),
+        flag("Prompts of your own: lines of .txt; prompt, instruction or messages in .jsonl."),
     ] = None,
     stage: Annotated[
         list[str] | None,
-        _flag(
+        flag(
             "Only encode, decode, rubrics, improve, respond or judge; again for more [a run's mix]."
         ),
     ] = None,
-    config: Annotated[Path | None, _flag("Settings of a run in YAML; flags go over them.")] = None,
+    config: Annotated[Path | None, flag("Settings of a run in YAML; flags go over them.")] = None,
     party: Annotated[
         Literal["strong", "target", "judge"], typer.Option(help="Whose model --config names.")
     ] = "strong",
-    max_in_flight: Annotated[int | None, _flag("Never more calls at once [sweep: 512].")] = None,
-    requests_per_minute: Annotated[float | None, _flag("A limit to keep to.")] = None,
-    tokens_per_minute: Annotated[int | None, _flag("A limit to keep to.")] = None,
-    input_tokens_per_minute: Annotated[int | None, _flag("A limit to keep to.")] = None,
-    output_tokens_per_minute: Annotated[int | None, _flag("A limit to keep to.")] = None,
-    api_key_env: Annotated[str | None, _flag("The variable that holds the key.")] = None,
-    temperature: Annotated[float | None, _flag("Of all but judgements [0.7].")] = None,
-    max_tokens: Annotated[int | None, _flag("The most tokens of an answer [2048].")] = None,
-    timeout_s: Annotated[float | None, _flag("For one attempt [600].")] = None,
-    attempts: Annotated[int | None, _flag("Of a call that fails [5].")] = None,
-    seed: Annotated[int | None, _flag("Draws the prompts and their order [random].")] = None,
+    max_in_flight: Annotated[int | None, flag("Never more calls at once [sweep: 512].")] = None,
+    requests_per_minute: Annotated[float | None, flag("A limit to keep to.")] = None,
+    tokens_per_minute: Annotated[int | None, flag("A limit to keep to.")] = None,
+    input_tokens_per_minute: Annotated[int | None, flag("A limit to keep to.")] = None,
+    output_tokens_per_minute: Annotated[int | None, flag("A limit to keep to.")] = None,
+    api_key_env: Annotated[str | None, flag("The variable that holds the key.")] = None,
+    temperature: Annotated[float | None, flag("Of all but judgements [0.7].")] = None,
+    max_tokens: Annotated[int | None, flag("The most tokens of an answer [2048].")] = None,
+    timeout_s: Annotated[float | None, flag("For one attempt [600].")] = None,
+    attempts: Annotated[int | None, flag("Of a call that fails [5].")] = None,
+    seed: Annotated[int | None, flag("Draws the prompts and their order [random].")] = None,
     output: Annotated[
         Path | None,
         typer.Option(

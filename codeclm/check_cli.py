@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from codeclm.console import print_line, run_loop
 from codeclm.errors import UsageError
+from codeclm.flags import InstructionField, flag
 from codeclm.seeds import MetadataFile, SeedFile
 
-__all__ = ["check"]
+__all__ = ["EPILOG", "check"]
 
 EPILOG = (
     "Examples: codeclm check codeclm.yaml | codeclm check codeclm.yaml seeds.jsonl -o runs/first --preflight. "
@@ -21,22 +22,16 @@ EPILOG = (
 )
 
 
-def _flag(text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, show_default=False)
-
-
 def check(
     config: Annotated[Path, typer.Argument(help="Settings in YAML.")],
     seeds: Annotated[
         Path | None, typer.Argument(help="Seed instructions.", show_default=False)
     ] = None,
-    metadata: Annotated[Path | None, _flag("Metadata (use_case, skills) instead of SEEDS.")] = None,
+    metadata: Annotated[Path | None, flag("Metadata (use_case, skills) instead of SEEDS.")] = None,
     output: Annotated[
-        Path | None, _flag("The run's directory: can it begin there, or go on?", "--output", "-o")
+        Path | None, flag("The run's directory: can it begin there, or go on?", "--output", "-o")
     ] = None,
-    field: Annotated[
-        str, typer.Option(help="The field that holds the instruction.")
-    ] = "instruction",
+    field: InstructionField = "instruction",
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Bad lines are no problem.")
     ] = False,

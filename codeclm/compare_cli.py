@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from codeclm.console import Progress, run_loop
+from codeclm.flags import InstructionField, flag
 
 __all__ = ["EPILOG", "compare"]
 
@@ -27,11 +28,6 @@ class Group(StrEnum):
     matching = "matching"
 
 
-def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
-    """An option that is left to the settings where it is not given."""
-    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
-
-
 def compare(
     output: Annotated[Path, typer.Option("--output", "-o", help="The comparison's directory.")],
     seeds: Annotated[
@@ -41,15 +37,15 @@ def compare(
         ),
     ] = None,
     config: Annotated[
-        Path | None, _flag("A run's settings in YAML, with a section compare.")
+        Path | None, flag("A run's settings in YAML, with a section compare.")
     ] = None,
-    size: Annotated[int | None, _flag("Examples in each training set [2000].")] = None,
+    size: Annotated[int | None, flag("Examples in each training set [2000].")] = None,
     group: Annotated[
         list[Group] | None,
-        _flag("What to compare; again for more [methods]."),
+        flag("What to compare; again for more [methods]."),
     ] = None,
     test_set: Annotated[
-        Path | None, _flag("What models are judged on [four fifths of SEEDS].")
+        Path | None, flag("What models are judged on [four fifths of SEEDS].")
     ] = None,
     simulated: Annotated[
         bool, typer.Option("--simulated", help="In the simulated world, fine-tuning included.")
@@ -62,9 +58,7 @@ def compare(
         bool,
         typer.Option("--evenly-weak", help="A simulated target as weak in everything: a control."),
     ] = False,
-    field: Annotated[
-        str, typer.Option(help="The field that holds the instruction.")
-    ] = "instruction",
+    field: InstructionField = "instruction",
     progress: Progress = Progress.auto,
 ) -> int:
     """Compare ways to make training data: equal sizes, one cache, the paper's tables. The same command resumes."""

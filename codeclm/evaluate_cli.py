@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from codeclm.console import Progress, print_line, run_loop
+from codeclm.flags import MODEL, InstructionField, flag
 
 __all__ = ["evaluate"]
 
@@ -34,15 +35,9 @@ evaluate = typer.Typer(
 )
 
 PARTY = "[NAME=]MODEL|FILE"
-MODEL = "PROVIDER:MODEL[@BASE_URL]"
 Runs = Annotated[
     list[Path], typer.Argument(metavar="RUN...", help="Directories of evaluations, one a test set.")
 ]
-
-
-def _flag(text: str, *names: str, metavar: str | None = None, **more: Any) -> Any:
-    """An option that is left to the settings where it is not given."""
-    return typer.Option(*names, help=text, metavar=metavar, show_default=False, **more)
 
 
 @evaluate.command(
@@ -58,26 +53,24 @@ def run(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The evaluation's directory.")],
     candidate: Annotated[
-        list[str] | None, _flag("A model, or a file of its answers; again for more.", metavar=PARTY)
+        list[str] | None, flag("A model, or a file of its answers; again for more.", metavar=PARTY)
     ] = None,
     reference: Annotated[
-        str | None, _flag("What they are compared with.", metavar="MODEL|FILE")
+        str | None, flag("What they are compared with.", metavar="MODEL|FILE")
     ] = None,
-    judge: Annotated[str | None, _flag("Rates the responses [reference].", metavar=MODEL)] = None,
-    config: Annotated[Path | None, _flag("Settings in YAML; flags go over them.")] = None,
-    temperature: Annotated[float | None, _flag("Of the responses [0].")] = None,
-    max_tokens: Annotated[int | None, _flag("The most tokens of an answer [2048].")] = None,
-    scale: Annotated[int | None, _flag("The best score [10].")] = None,
-    prompts: Annotated[Path | None, _flag("Directory with an evaluate.jinja of your own.")] = None,
-    cache: Annotated[Path | None, _flag("Cache shared by runs [OUTPUT/cache].")] = None,
+    judge: Annotated[str | None, flag("Rates the responses [reference].", metavar=MODEL)] = None,
+    config: Annotated[Path | None, flag("Settings in YAML; flags go over them.")] = None,
+    temperature: Annotated[float | None, flag("Of the responses [0].")] = None,
+    max_tokens: Annotated[int | None, flag("The most tokens of an answer [2048].")] = None,
+    scale: Annotated[int | None, flag("The best score [10].")] = None,
+    prompts: Annotated[Path | None, flag("Directory with an evaluate.jinja of your own.")] = None,
+    cache: Annotated[Path | None, flag("Cache shared by runs [OUTPUT/cache].")] = None,
     max_in_flight: Annotated[
-        int | None, _flag("Calls at once to each model [64].", min=1, max=20_000)
+        int | None, flag("Calls at once to each model [64].", min=1, max=20_000)
     ] = None,
-    field: Annotated[
-        str, typer.Option(help="The field that holds the instruction.")
-    ] = "instruction",
+    field: InstructionField = "instruction",
     category: Annotated[
-        str | None, _flag("The field to break results down by [category or skill; else length].")
+        str | None, flag("The field to break results down by [category or skill; else length].")
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed comparisons again, with new draws.")
@@ -140,7 +133,7 @@ def agreement(
     other: Annotated[
         Path, typer.Argument(metavar="RUN|CSV", help="Another judge's, or labels of people.")
     ],
-    candidate: Annotated[str | None, _flag("Only comparisons of this candidate.")] = None,
+    candidate: Annotated[str | None, flag("Only comparisons of this candidate.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> int:
     """Tell how far two judges, or a judge and people, agree: agreement, Cohen's kappa, position flips."""
@@ -163,9 +156,7 @@ def split(
     output: Annotated[Path, typer.Option("--output", "-o", help="The directory for both files.")],
     seeds: Annotated[float, typer.Option(help="The share that becomes seeds.")] = 0.2,
     seed: Annotated[int, typer.Option(help="Another seed splits otherwise.")] = 0,
-    field: Annotated[
-        str, typer.Option(help="The field that holds the instruction.")
-    ] = "instruction",
+    field: InstructionField = "instruction",
 ) -> int:
     """Split a test set into seeds for codeclm run and items to evaluate on; by content, the same each time."""
     from codeclm.evaluation.command import split_file  # noqa: PLC0415
@@ -183,9 +174,7 @@ def fetch(
         str, typer.Argument(metavar="SET", help="evol-instruct, vicuna, koala or self-instruct.")
     ],
     place: Annotated[str, typer.Option("--from", metavar="FILE|URL", help="Where it is.")],
-    output: Annotated[
-        Path | None, _flag("The file to write [SET.jsonl].", "--output", "-o")
-    ] = None,
+    output: Annotated[Path | None, flag("The file to write [SET.jsonl].", "--output", "-o")] = None,
 ) -> int:
     """Get a test set of the paper, see by its checksum that it is that one, and write it as a file of instructions."""
     from codeclm.evaluation.command import fetch_set  # noqa: PLC0415

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from codeclm.console import print_line
 from codeclm.errors import UsageError
+from codeclm.flags import flag
 
 __all__ = ["EPILOG", "export"]
 
@@ -46,11 +47,6 @@ class Only(StrEnum):
     target = "target"
 
 
-def _flag(text: str, *names: str, **more: Any) -> Any:
-    """An option that has no default to show."""
-    return typer.Option(*names, help=text, show_default=False, **more)
-
-
 def export(
     run: Annotated[
         Path,
@@ -67,24 +63,24 @@ def export(
     split: Annotated[
         float, typer.Option(help="The share of a test split, drawn by id: 0.1 is a tenth.")
     ] = 0.0,
-    only: Annotated[Only | None, _flag("Only what this model won [both].")] = None,
+    only: Annotated[Only | None, flag("Only what this model won [both].")] = None,
     min_gap: Annotated[
-        float | None, _flag("Only gaps above this [dpo and kto: 1; others: 0].", min=0)
+        float | None, flag("Only gaps above this [dpo and kto: 1; others: 0].", min=0)
     ] = None,
-    shuffle: Annotated[int | None, _flag("A seed to shuffle by [sorted by id].")] = None,
-    system: Annotated[str | None, _flag("A system prompt before each instruction.")] = None,
+    shuffle: Annotated[int | None, flag("A seed to shuffle by [sorted by id].")] = None,
+    system: Annotated[str | None, flag("A system prompt before each instruction.")] = None,
     plain: Annotated[
         bool,
         typer.Option("--plain", help="Texts, not messages: prompt-completion, dpo and kto."),
     ] = False,
     licence: Annotated[
-        str | None, _flag("Of the data, for its card, like cc-by-4.0.", "--license")
+        str | None, flag("Of the data, for its card, like cc-by-4.0.", "--license")
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace an earlier export; push over what is there.")
     ] = False,
     push: Annotated[
-        str | None, _flag("Upload it as this dataset, private.", metavar="OWNER/NAME")
+        str | None, flag("Upload it as this dataset, private.", metavar="OWNER/NAME")
     ] = None,
     public: Annotated[bool, typer.Option("--public", help="Push it for all to see.")] = False,
 ) -> int:

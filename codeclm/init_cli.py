@@ -14,7 +14,7 @@ from codeclm.errors import UsageError
 from codeclm.llm.catalogue import PROVIDERS
 from codeclm.llm.names import parse_model
 
-__all__ = ["init"]
+__all__ = ["EPILOG", "init"]
 
 EPILOG = "Examples: codeclm init | codeclm init mine.yaml --provider vllm"
 

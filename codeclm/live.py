@@ -94,8 +94,8 @@ class LiveView(NoView):
 def picture(recent: Recent, width: int, now: datetime) -> Group:
     """The run as it is now, for a place that is so many columns wide."""
     parts: list[ConsoleRenderable] = [_heading(recent)]
-    if snapshot_wanted := recent.latest.wanted:
-        parts.append(ProgressBar(snapshot_wanted, min(recent.latest.finished, snapshot_wanted)))
+    if wanted := recent.latest.wanted:
+        parts.append(ProgressBar(wanted, min(recent.latest.finished, wanted)))
     parts += [Text(), *_stage_lines(recent), Text(), *_endpoint_lines(recent, width, now), Text()]
     return Group(*parts, *_footer(recent))
 
@@ -116,12 +116,12 @@ def _heading(recent: Recent) -> Text:
 
 def _stage_lines(recent: Recent) -> Iterator[Text]:
     yield _line((f"{'stage':10}" + "".join(f"{name:>10}" for name in STAGE_COLUMNS), "dim"))
-    before = {stage.name: stage.done for stage in recent.earlier.pipeline.stages}
     for stage in recent.latest.pipeline.stages:
-        speed = (stage.done - before.get(stage.name, 0)) / recent.between_s
         counts = f"{stage.waiting:10,}{stage.working:10,}{stage.done:10,}"
         failed = (f"{stage.failed:10,}", "red" if stage.failed else "")
-        yield _line(f"{stage.name:10.10}{counts}", failed, f"{brief(speed):>10}")
+        yield _line(
+            f"{stage.name:10.10}{counts}", failed, f"{brief(recent.stage_per_s(stage)):>10}"
+        )
 
 
 def _endpoint_lines(recent: Recent, width: int, now: datetime) -> Iterator[Text]:
@@ -145,21 +145,16 @@ def _fitted(name: str, width: int) -> str:
 
 def _endpoint_cells(recent: Recent, row: EndpointRow) -> Iterator[tuple[str, str]]:
     one, limits = row.statistics, row.statistics.limits
-    before = recent.endpoint_before(row)
-    old = before.statistics if before else None
-    latencies = one.latencies - old.latencies if old else one.latencies
-    latencies = latencies if latencies.calls else one.latencies
-    tokens = one.input_tokens + one.output_tokens
-    tokens -= old.input_tokens + old.output_tokens if old else 0
+    speed = recent.endpoint_speed(row)
     cells = (
         (f"{limits.in_flight:,}/{limits.allowed:,}", ""),
         (f"{limits.waiting:,}", ""),
-        (brief((one.answers - (old.answers if old else 0)) / recent.between_s), ""),
-        (brief(tokens / recent.between_s), ""),
+        (brief(speed.calls_per_s), ""),
+        (brief(speed.tokens_per_s), ""),
         (brief(one.rate_limited), "yellow" if one.rate_limited else ""),
         (brief(row.retries), "yellow" if row.retries else ""),
-        (seconds_words(latencies.percentile(0.5)), ""),
-        (seconds_words(latencies.percentile(0.95)), ""),
+        (seconds_words(speed.latencies.percentile(0.5)), ""),
+        (seconds_words(speed.latencies.percentile(0.95)), ""),
     )
     for (text, style), (_, size) in zip(cells, ENDPOINT_COLUMNS, strict=True):
         yield f"{text:>{size}}", style
@@ -196,13 +191,12 @@ def _fates(now: Snapshot) -> Iterator[tuple[str, str]]:
 
 
 class LiveLines:
-    """Lines that stay in place on a terminal; elsewhere the first of them, each time it has changed."""
+    """Lines that stay in place on a terminal; elsewhere the first two, each time the second has changed."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
-        is_screen = self._console.is_terminal and not self._console.is_dumb_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._is_screen = is_screen
+        self._is_screen = _is_screen(self._console)
         self._latest: list[str] = []
 
     def __enter__(self) -> LiveLines:
@@ -231,9 +225,12 @@ class LiveLines:
 
 def choose_view(console: Console) -> View:
     """The live picture where it can be shown, on a terminal or in a notebook; else plain lines."""
-    is_screen = console.is_terminal and not console.is_dumb_terminal
-    if is_screen or console.is_jupyter:
+    if _is_screen(console) or console.is_jupyter:
         return LiveView(console)
     return PlainView(
         lambda line: console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
     )
+
+
+def _is_screen(console: Console) -> bool:
+    return console.is_terminal and not console.is_dumb_terminal

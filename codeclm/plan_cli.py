@@ -14,6 +14,7 @@ import typer
 
 from codeclm.console import carry_out, print_line, run_loop, view_for
 from codeclm.errors import UsageError
+from codeclm.flags import flag
 from codeclm.methods.table import DEFAULT, name_of
 from codeclm.pilot import Pilot
 from codeclm.plan import Order, Plan, make_plan
@@ -37,13 +38,9 @@ NOT_FOR_PLANS = frozenset(
 WithOrder = Callable[[Mapping[str, Any], Callable[[Order], int]], int]
 
 
-def _flag(text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, show_default=False)
-
-
 def _own(
     output: Annotated[
-        Path | None, _flag("The run's directory: for --pilot, or with one in it.", "--output", "-o")
+        Path | None, flag("The run's directory: for --pilot, or with one in it.", "--output", "-o")
     ] = None,
     pilot: Annotated[
         int | None,
@@ -56,10 +53,10 @@ def _own(
         typer.Option(min=1, show_default=False, help="For so many selected examples, not --total."),
     ] = None,
     other_judge: Annotated[
-        list[str] | None, _flag("Another judge to compare with; again for more.")
+        list[str] | None, flag("Another judge to compare with; again for more.")
     ] = None,
     other_target: Annotated[
-        list[str] | None, _flag("Another target to compare with; again for more.")
+        list[str] | None, flag("Another target to compare with; again for more.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The forecast as JSON.")] = False,
 ) -> None:

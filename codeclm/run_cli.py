@@ -11,6 +11,7 @@ import typer
 
 from codeclm.console import Progress, execute, print_line, run_loop, view_for
 from codeclm.errors import UsageError
+from codeclm.flags import MODEL, InstructionField, flag
 from codeclm.progress import View
 from codeclm.run import Order
 from codeclm.seeds import MetadataFile, SeedFile
@@ -35,7 +36,6 @@ METHOD_FLAGS = (
 
 BUDGET_FLAGS = ("max_cost", "max_calls", "max_tokens", "max_hours")
 
-MODEL = "PROVIDER:MODEL[@BASE_URL]"
 
 ProgressFlag = Annotated[
     Progress,
@@ -64,11 +64,6 @@ MetricsFlag = Annotated[
 ]
 
 
-def _flag(text: str, *names: str, metavar: str | None = None) -> Any:
-    """An option that is left to the settings where it is not given."""
-    return typer.Option(*names, help=text, metavar=metavar, show_default=False)
-
-
 def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="The run's directory.")],
     seeds: Annotated[
@@ -78,62 +73,58 @@ def run(
             help="Seed instructions: .jsonl, .json, .csv, .txt, or - for JSON lines on stdin.",
         ),
     ] = None,
-    metadata: Annotated[Path | None, _flag("Metadata (use_case, skills) instead of SEEDS.")] = None,
-    config: Annotated[Path | None, _flag("Settings in YAML; flags go over them.")] = None,
-    strong: Annotated[str | None, _flag("The model that writes the data.", metavar=MODEL)] = None,
-    target: Annotated[str | None, _flag("The model the data is for.", metavar=MODEL)] = None,
-    judge: Annotated[str | None, _flag("Rates responses [strong].", metavar=MODEL)] = None,
+    metadata: Annotated[Path | None, flag("Metadata (use_case, skills) instead of SEEDS.")] = None,
+    config: Annotated[Path | None, flag("Settings in YAML; flags go over them.")] = None,
+    strong: Annotated[str | None, flag("The model that writes the data.", metavar=MODEL)] = None,
+    target: Annotated[str | None, flag("The model the data is for.", metavar=MODEL)] = None,
+    judge: Annotated[str | None, flag("Rates responses [strong].", metavar=MODEL)] = None,
     method_name: Annotated[
         str | None,
-        _flag(
+        flag(
             "codeclm, self-instruct, alpagasus, tree-instruct, wizardlm or wizardlm+ [codeclm].",
             "--method",
             metavar="NAME",
         ),
     ] = None,
-    total: Annotated[int | None, _flag("Instructions to make [2000].")] = None,
+    total: Annotated[int | None, flag("Instructions to make [2000].")] = None,
     selected: Annotated[
         int | None,
-        _flag(
-            "Selected examples to make; --total is then the most instructions to make [20 each]."
-        ),
+        flag("Selected examples to make; --total is then the most instructions to make [20 each]."),
     ] = None,
     per_entry: Annotated[
-        int | None, _flag("Instructions for each metadata entry, instead of --total.")
+        int | None, flag("Instructions for each metadata entry, instead of --total.")
     ] = None,
-    iterations: Annotated[int | None, _flag("Most comparisons of an instruction [4].")] = None,
-    theta: Annotated[float | None, _flag("Select pairs with a larger gap than this [3].")] = None,
+    iterations: Annotated[int | None, flag("Most comparisons of an instruction [4].")] = None,
+    theta: Annotated[float | None, flag("Select pairs with a larger gap than this [3].")] = None,
     augment_to: Annotated[
-        int | None, _flag("Metadata entries to reach by mix and match [200].")
+        int | None, flag("Metadata entries to reach by mix and match [200].")
     ] = None,
     near_duplicates: Annotated[
         float | None,
-        _flag("Drop instructions as similar as this to one of a lower number; 0: none [0.8]."),
+        flag("Drop instructions as similar as this to one of a lower number; 0: none [0.8]."),
     ] = None,
     decontaminate: Annotated[
         list[Path] | None,
-        _flag(
+        flag(
             "Evaluation texts (in the forms of SEEDS) that no instruction may overlap; repeatable."
         ),
     ] = None,
-    language: Annotated[str | None, _flag("Of the data [each seed's own].")] = None,
-    self_rubrics: Annotated[bool | None, _flag("Improve what is not selected [on].")] = None,
-    contrastive_filtering: Annotated[bool | None, _flag("Select by the gap [on].")] = None,
-    seed: Annotated[int | None, _flag("Another seed draws another dataset [0].")] = None,
-    max_in_flight: Annotated[int | None, _flag("Calls at once to each model [64].")] = None,
+    language: Annotated[str | None, flag("Of the data [each seed's own].")] = None,
+    self_rubrics: Annotated[bool | None, flag("Improve what is not selected [on].")] = None,
+    contrastive_filtering: Annotated[bool | None, flag("Select by the gap [on].")] = None,
+    seed: Annotated[int | None, flag("Another seed draws another dataset [0].")] = None,
+    max_in_flight: Annotated[int | None, flag("Calls at once to each model [64].")] = None,
     max_cost: Annotated[
-        float | None, _flag("Stop before more US dollars are spent, all sessions together.")
+        float | None, flag("Stop before more US dollars are spent, all sessions together.")
     ] = None,
-    max_calls: Annotated[int | None, _flag("Stop before more calls are made.")] = None,
+    max_calls: Annotated[int | None, flag("Stop before more calls are made.")] = None,
     max_tokens: Annotated[
-        int | None, _flag("Stop before more tokens are used, of input and output together.")
+        int | None, flag("Stop before more tokens are used, of input and output together.")
     ] = None,
-    max_hours: Annotated[float | None, _flag("Stop after so many hours.")] = None,
-    prompts: Annotated[Path | None, _flag("Directory of prompts of your own.")] = None,
-    cache: Annotated[Path | None, _flag("Cache shared by runs [OUTPUT/cache].")] = None,
-    field: Annotated[
-        str, typer.Option(help="The field that holds the instruction.")
-    ] = "instruction",
+    max_hours: Annotated[float | None, flag("Stop after so many hours.")] = None,
+    prompts: Annotated[Path | None, flag("Directory of prompts of your own.")] = None,
+    cache: Annotated[Path | None, flag("Cache shared by runs [OUTPUT/cache].")] = None,
+    field: InstructionField = "instruction",
     skip_bad_lines: Annotated[
         bool, typer.Option("--skip-bad-lines", help="Count what cannot be read and go on.")
     ] = False,

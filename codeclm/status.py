@@ -14,7 +14,7 @@ from typing import Any
 from codeclm.archive import RunArchive
 from codeclm.rundir import OUTCOMES
 
-__all__ = ["Status", "status_of"]
+__all__ = ["Status", "status_in", "status_of"]
 
 SIGN = re.compile(r"pid (\d+) on (\S+)")
 QUIET_S = 15.0
@@ -55,7 +55,12 @@ class Status:
 
 def status_of(path: Path) -> Status:
     """The state of the run in ``path``. Raises UsageError where no run has worked there."""
-    archive = RunArchive(path)
+    return status_in(RunArchive(path))
+
+
+def status_in(archive: RunArchive) -> Status:
+    """The state of the run whose books these are."""
+    path = archive.path
     holder, host, signed_s = _holder(path)
     summary, saved_s = archive.summary, _age_s(path / "summary.json")
     if holder and host == socket.gethostname():

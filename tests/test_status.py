@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from codeclm.archive import RunArchive
 from codeclm.errors import UsageError
 from codeclm.live import LiveLines
+from codeclm.report.state import state_of
 from codeclm.status import status_of
 from codeclm.status_cli import status
 from codeclm.status_words import status_lines, status_record
@@ -111,6 +113,7 @@ def test_a_later_process_of_the_same_number_is_not_the_run(tmp_path: Path) -> No
     os.utime(place / "run.lock", (long_ago, long_ago))
     if Path("/proc/self/stat").exists():
         assert status_of(place).state == "killed"
+        assert state_of(RunArchive(place)).name == "stopped"
 
 
 def test_on_another_machine_a_silent_run_is_none(tmp_path: Path) -> None:

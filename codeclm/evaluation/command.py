@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from codeclm.console import Progress, call_words, conduct, next_words, print_line, view_for
+from codeclm.console import Progress, conduct, print_line, view_for
 from codeclm.errors import UsageError
 from codeclm.evaluation.archive import EvaluationArchive
 from codeclm.evaluation.fetch import fetch, paper_set, write_items
@@ -18,6 +18,7 @@ from codeclm.evaluation.run import evaluate
 from codeclm.evaluation.settings import EvaluationSettings, load_settings, party_of
 from codeclm.evaluation.table import FORMATS, flat, tables_of
 from codeclm.evaluation.test_sets import read_test_set, split
+from codeclm.last_words import call_words, next_words
 from codeclm.open_files import SPARE, calls_that_fit, raise_limit
 from codeclm.run import Finished
 

@@ -64,9 +64,7 @@ class LogFile(NoView):
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_LINK
             os.close(os.open(self._path, flags, 0o600))
-            self._handler = _Handler(
-                self._path, maxBytes=MOST_BYTES, backupCount=FILES_KEPT, encoding="utf-8"
-            )
+            self._handler = _Handler(self._path)
         except OSError as error:
             raise UsageError(
                 f"{self._path}: cannot be written ({error.strerror}); give another --log-file"
@@ -116,8 +114,8 @@ class LogFile(NoView):
 class _Handler(RotatingFileHandler):
     """Lines with the time in UTC; what cannot be written is left out."""
 
-    def __init__(self, path: Path, *, maxBytes: int, backupCount: int, encoding: str) -> None:  # noqa: N803
-        super().__init__(path, maxBytes=maxBytes, backupCount=backupCount, encoding=encoding)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, maxBytes=MOST_BYTES, backupCount=FILES_KEPT, encoding="utf-8")
         formatter = logging.Formatter(
             "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S"
         )
@@ -143,15 +141,13 @@ def _fact(event: object) -> _Line | None:
             fields = {"error": type(reason).__name__, "reason": _ours(str(reason))}
             return _Line(logging.WARNING, "stopping", fields)
         case RunEnded():
-            counts = {name: event.counts.get(name, 0) for name in ("selected", "discarded")}
+            names = ("selected", "discarded", "failed", "pending")
             fields = {
                 "state": event.state,
                 "exit_code": event.exit_code,
                 "error": event.error,
                 "reason": _ours(event.reason),
-                **counts,
-                "failed": event.counts.get("failed", 0),
-                "pending": event.counts.get("pending", 0),
+                **{name: event.counts.get(name, 0) for name in names},
                 "calls": event.calls.get("calls", 0),
                 "cache_hits": event.calls.get("cache_hits", 0),
                 "cost": "" if event.cost is None else round(event.cost, 4),

@@ -6,10 +6,12 @@ from bisect import bisect_left
 from collections import deque
 from typing import NamedTuple
 
+from codeclm.engine.events import StageStatistics
+from codeclm.llm.latency import LatencyCounts
 from codeclm.progress.held_up import HeldUpBy, held_up_by
 from codeclm.progress.snapshot import EndpointRow, Snapshot
 
-__all__ = ["Recent"]
+__all__ = ["EndpointSpeed", "Recent"]
 
 WINDOW_S, NOW_S = 10.0, 5.0
 LOOK_BACK_S = 30.0
@@ -21,6 +23,14 @@ class _Point(NamedTuple):
     elapsed_s: float
     finished: int
     cost: float | None
+
+
+class EndpointSpeed(NamedTuple):
+    """An endpoint over the last moments: ``latencies`` are those of its latest calls, of all where it had none."""
+
+    calls_per_s: float
+    tokens_per_s: float
+    latencies: LatencyCounts
 
 
 class Recent:
@@ -67,9 +77,22 @@ class Recent:
         later, earlier = self.latest.calls.get(count, 0), self.earlier.calls.get(count, 0)
         return (later - earlier) / self.between_s
 
-    def endpoint_before(self, row: EndpointRow) -> EndpointRow | None:
-        """The same endpoint ``earlier``, if it was there."""
-        return next((one for one in self.earlier.endpoints if one.name == row.name), None)
+    def stage_per_s(self, stage: StageStatistics) -> float:
+        """How many items a second the stage ends well."""
+        before = (one.done for one in self.earlier.pipeline.stages if one.name == stage.name)
+        return (stage.done - next(before, 0)) / self.between_s
+
+    def endpoint_speed(self, row: EndpointRow) -> EndpointSpeed:
+        """How fast the endpoint answers; one that was not there ``earlier`` began at 0."""
+        now = row.statistics
+        before = (one.statistics for one in self.earlier.endpoints if one.name == row.name)
+        old = next(before, None)
+        answers = now.answers - (old.answers if old else 0)
+        tokens = now.input_tokens + now.output_tokens
+        tokens -= old.input_tokens + old.output_tokens if old else 0
+        latest = now.latencies - old.latencies if old else now.latencies
+        latencies = latest if latest.calls else now.latencies
+        return EndpointSpeed(answers / self.between_s, tokens / self.between_s, latencies)
 
     def left_s(self) -> float | None:
         """Seconds until all that is wanted is finished, at the speed of the last third of the time; None: unknown."""

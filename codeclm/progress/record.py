@@ -43,7 +43,6 @@ def progress_record(recent: Recent) -> dict[str, Any]:
 
 
 def _stages(recent: Recent) -> list[dict[str, Any]]:
-    before = {stage.name: stage.done for stage in recent.earlier.pipeline.stages}
     return [
         {
             "stage": stage.name,
@@ -51,7 +50,7 @@ def _stages(recent: Recent) -> list[dict[str, Any]]:
             "working": stage.working,
             "done": stage.done,
             "failed": stage.failed,
-            "per_s": round((stage.done - before.get(stage.name, 0)) / recent.between_s, 3),
+            "per_s": round(recent.stage_per_s(stage), 3),
         }
         for stage in recent.latest.pipeline.stages
     ]
@@ -59,24 +58,19 @@ def _stages(recent: Recent) -> list[dict[str, Any]]:
 
 def _endpoint(recent: Recent, row: EndpointRow) -> dict[str, Any]:
     now, limits = row.statistics, row.statistics.limits
-    before = recent.endpoint_before(row)
-    old = before.statistics if before else None
-    tokens = now.input_tokens + now.output_tokens
-    tokens_before = old.input_tokens + old.output_tokens if old else 0
-    latencies = now.latencies - old.latencies if old else now.latencies
-    latencies = latencies if latencies.calls else now.latencies
+    speed = recent.endpoint_speed(row)
     return {
         "endpoint": row.name,
         "in_flight": limits.in_flight,
         "in_flight_limit": limits.allowed,
         "waiting": limits.waiting,
         "calls": now.answers,
-        "calls_per_s": round((now.answers - (old.answers if old else 0)) / recent.between_s, 3),
-        "tokens_per_s": round((tokens - tokens_before) / recent.between_s, 1),
+        "calls_per_s": round(speed.calls_per_s, 3),
+        "tokens_per_s": round(speed.tokens_per_s, 1),
         "rate_limited": now.rate_limited,
         "retries": row.retries,
-        "latency_p50_s": _rounded(latencies.percentile(0.5), 4),
-        "latency_p95_s": _rounded(latencies.percentile(0.95), 4),
+        "latency_p50_s": _rounded(speed.latencies.percentile(0.5), 4),
+        "latency_p95_s": _rounded(speed.latencies.percentile(0.95), 4),
         "paused_left_s": round(now.paused_left_s, 1),
         "down_for_s": round(now.down_for_s, 1) if now.is_down else None,
     }

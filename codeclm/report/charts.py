@@ -35,7 +35,7 @@ def funnel_chart(steps: Sequence[tuple[str, int]]) -> str:
 
 def iteration_chart(figures: Figures) -> str:
     """Selections by the iteration in which they were made."""
-    numbers = range(1, _last_iteration(figures) + 1)
+    numbers = range(1, max(1, figures.last_iteration) + 1)
     selected = [figures.iterations["selected", number] for number in numbers]
     return bars(
         [str(number) for number in numbers],
@@ -137,7 +137,3 @@ def _history(endpoint: Mapping[str, Any]) -> list[tuple[float, float]]:
 
 def _name(endpoint: Mapping[str, Any]) -> str:
     return str(endpoint.get("model") or "?")
-
-
-def _last_iteration(figures: Figures) -> int:
-    return max((number for _, number in figures.iterations), default=1)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from codeclm.disk import replace_file
 from codeclm.errors import UsageError
-from codeclm.report.page import GENERATOR, report_page, state
+from codeclm.report.page import GENERATOR, report_page
 from codeclm.report.reading import Reading
+from codeclm.report.state import state_of
 
 __all__ = ["write_report"]
 
@@ -25,7 +26,7 @@ def write_report(run: Path, path: Path, say: Callable[[str], None]) -> Path:
     reading.update()
     html = report_page(reading)
     replace_file(path, [html.encode("utf-8", "replace")])
-    how = state(reading)
+    how = state_of(reading.archive)
     say(f"{path}: {len(reading):,} rows, {len(html) / 1e6:.1f} MB. {how.words}")
     return path
 

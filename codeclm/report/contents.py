@@ -38,7 +38,7 @@ TEXTS = {
 def contents(reading: Reading, state: RunState) -> dict[str, Any]:
     """The values of ``figures.html.jinja``; only the drawings in them are markup."""
     figures, summary = reading.figures, reading.archive.summary
-    health = health_of(figures)
+    health, reasons = health_of(figures), figures.reasons.listed()
     return {
         "state": state,
         "rows": len(reading),
@@ -51,8 +51,8 @@ def contents(reading: Reading, state: RunState) -> dict[str, Any]:
         "health": health.rows,
         "lengths": _lengths(figures),
         "diversity": _diversity(figures),
-        "reasons": figures.reasons.listed()[:REASONS],
-        "reasons_left": max(0, len(figures.reasons.listed()) - REASONS),
+        "reasons": reasons[:REASONS],
+        "reasons_left": max(0, len(reasons) - REASONS),
         "use_cases": len(figures.use_cases),
         "skills": len(figures.skills),
         "endpoints": _endpoints(summary),
@@ -103,10 +103,9 @@ def _funnel(figures: Figures, summary: Mapping[str, Any]) -> list[tuple[str, int
 
 def _iterations(figures: Figures) -> list[tuple[int, int, int, str, str]]:
     """Iteration, how many came to it, how many were selected in it, of those that came, of all selected."""
-    last = max((number for _, number in figures.iterations), default=0)
     everything = figures.fates["selected"]
     rows = []
-    for number in range(1, last + 1):
+    for number in range(1, figures.last_iteration + 1):
         came = sum(n for (_, at), n in figures.iterations.items() if at >= number)
         taken = figures.iterations["selected", number]
         rows.append((number, came, taken, percent(taken, came), percent(taken, everything)))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from codeclm.report.costs import Tariff
 from codeclm.report.lineage import Call, Lineage, Round
+from codeclm.report.reading import Reading
 from codeclm.report.words import count, decision, money
 
-__all__ = ["brief", "cost_words", "detail", "searchable"]
+__all__ = ["brief", "cost_words", "details", "searchable"]
 
 LONGEST = 20_000
 BRIEF = 240
@@ -29,8 +31,16 @@ def brief(lineage: Lineage) -> dict[str, Any]:
     }
 
 
-def detail(lineage: Lineage, seed: str | None, theta: float, tariff: Tariff) -> dict[str, Any]:
-    """The whole lineage, with the text of the seed where that is known."""
+def details(reading: Reading, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """The whole lineages of these rows, as far as they are still there, with the texts of their seeds where known."""
+    found = [one for number in numbers if (one := reading.lineage(number)) is not None]
+    seeds = reading.seeds.find({one.seed_id for one in found if one.seed_id is not None})
+    tariff = Tariff(reading.archive.settings, reading.archive.summary)
+    theta = reading.figures.theta
+    return [_detail(one, seeds.get(one.seed_id or ""), theta, tariff) for one in found]
+
+
+def _detail(lineage: Lineage, seed: str | None, theta: float, tariff: Tariff) -> dict[str, Any]:
     return {
         **brief(lineage),
         "use_case": _cut(lineage.use_case),

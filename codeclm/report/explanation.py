@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from codeclm.archive import RunArchive
 from codeclm.errors import UsageError
@@ -15,9 +14,9 @@ from codeclm.lines import Row
 from codeclm.records import draft_id
 from codeclm.report.costs import Tariff
 from codeclm.report.lineage import Lineage, lineage_of
+from codeclm.report.reading import theta_and_scale
 from codeclm.report.seed_texts import SeedTexts
 from codeclm.report.words import decision
-from codeclm.rundir import OUTCOMES
 
 __all__ = ["Explanation", "explanation"]
 
@@ -68,7 +67,7 @@ def explanation(run: Path, identity: str) -> Explanation:
     seed = seeds.find({lineage.seed_id}).get(lineage.seed_id) if lineage.seed_id else None
     return Explanation(
         lineage,
-        _theta(archive.settings),
+        theta_and_scale(archive)[0],
         Tariff(archive.settings, archive.summary),
         seed,
         seeds.why_not() if lineage.seed_id and seed is None else "",
@@ -80,7 +79,7 @@ def _found(archive: RunArchive, identity: str) -> tuple[str, Row]:
     """In one pass: the row of that very id, or the only one whose id begins so."""
     begun: list[tuple[str, Row]] = []
     near: list[str] = []
-    for name, row in _rows(archive):
+    for name, row in archive.outcomes():
         other = row["id"].lower()
         if other == identity:
             return name, row
@@ -106,12 +105,6 @@ def _complaint(identity: str, begun: list[str], near: list[str]) -> str:
     return f"nothing with the id {identity!r}; {hint}"
 
 
-def _rows(archive: RunArchive) -> Iterable[tuple[str, Row]]:
-    for name in OUTCOMES:
-        for row in getattr(archive, name)():
-            yield name, row
-
-
 def _unit(units: Iterable[Row], identity: str) -> tuple[str, int] | None:
     """Rows do not name their unit, but an instruction's id is made of its unit's and its place there."""
     for unit in units:
@@ -120,9 +113,3 @@ def _unit(units: Iterable[Row], identity: str) -> tuple[str, int] | None:
             if draft_id(unit["id"], place) == identity:
                 return unit["id"], place
     return None
-
-
-def _theta(settings: dict[str, Any]) -> float:
-    decisive = settings.get("decisive")
-    theta = decisive.get("method.theta") if isinstance(decisive, dict) else None
-    return float(theta) if isinstance(theta, int | float) else 3.0

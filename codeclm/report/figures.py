@@ -22,7 +22,6 @@ class Figures:
         self.fates: Counter[str] = Counter()  # instructions
         self.others_failed = 0  # seeds, pairs and units
         self.iterations: Counter[tuple[str, int]] = Counter()
-        self.responders: Counter[str] = Counter()
         self.judged = 0
         self.gaps = Gaps(theta, scale)
         self.judge = JudgeFigures()
@@ -35,6 +34,11 @@ class Figures:
     def rows(self) -> int:
         """Everything that was counted."""
         return self.fates.total() + self.others_failed
+
+    @property
+    def last_iteration(self) -> int:
+        """The last that any instruction came to; 0 where there is none."""
+        return max((number for _, number in self.iterations), default=0)
 
     def add(self, lineage: Lineage) -> None:
         """Count one row."""
@@ -70,7 +74,6 @@ class Figures:
 
     def _add_selected(self, lineage: Lineage) -> None:
         response = lineage.response or ""
-        self.responders[lineage.responder] += 1
         self.lengths["instruction"].add(lineage.instruction)
         self.lengths["chosen"].add(response)
         self.sample.add(lineage.id, lineage.instruction, response)

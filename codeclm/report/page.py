@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -11,14 +11,11 @@ from typing import Any
 from codeclm.page.rendering import house_style, render, source_hash
 from codeclm.report.choice import choose
 from codeclm.report.contents import contents
-from codeclm.report.costs import Tariff
-from codeclm.report.examples import detail
-from codeclm.report.lineage import Lineage
+from codeclm.report.examples import details
 from codeclm.report.reading import Reading
-from codeclm.report.seed_texts import SeedTexts
-from codeclm.report.state import RunState, is_alive, state_of
+from codeclm.report.state import state_of
 
-__all__ = ["GENERATOR", "Shell", "figures_fragment", "live_shell", "report_page", "state"]
+__all__ = ["GENERATOR", "Shell", "figures_fragment", "live_shell", "report_page"]
 
 PACKAGE = "codeclm.report"
 GENERATOR = "codeclm report"
@@ -36,40 +33,20 @@ class Shell:
     policy: str
 
 
-def state(reading: Reading, alive: Callable[[int], bool] = is_alive) -> RunState:
-    """How the run stands."""
-    return state_of(reading.archive, alive)
-
-
 def report_page(reading: Reading, most: int = EXAMPLES, most_bytes: int = EXAMPLES_BYTES) -> str:
     """The page that stands alone, with a sample of the rows where there are more than ``most``."""
-    seeds = SeedTexts(reading.archive.settings)
-    chosen = _within(_details(reading, seeds, most), most_bytes)
-    return _shell(
-        reading,
-        live=False,
-        island=_island(chosen),
-        examples=len(chosen),
-        seeds_missing=seeds.why_not(),
-    ).html
+    chosen = _within(details(reading, choose(reading, most)), most_bytes)
+    return _shell(reading, live=False, island=_island(chosen), examples=len(chosen)).html
 
 
 def live_shell(reading: Reading, version: str) -> Shell:
     """The page that asks its server for examples, and for figures newer than those of ``version``."""
-    seeds = SeedTexts(reading.archive.settings)
-    return _shell(
-        reading,
-        live=True,
-        island="[]",
-        examples=len(reading),
-        seeds_missing=seeds.why_not(),
-        version=version,
-    )
+    return _shell(reading, live=True, island="[]", examples=len(reading), version=version)
 
 
 def figures_fragment(reading: Reading) -> str:
     """The part of the page that changes while a run goes on, as a document of its own."""
-    return render(PACKAGE, "figures.html.jinja", **contents(reading, state(reading)))
+    return render(PACKAGE, "figures.html.jinja", **contents(reading, state_of(reading.archive)))
 
 
 def _shell(
@@ -78,13 +55,12 @@ def _shell(
     live: bool,
     island: str,
     examples: int,
-    seeds_missing: str,
     version: str = "",
 ) -> Shell:
     style = house_style() + files(PACKAGE).joinpath("report.css").read_text("utf-8")
     script = files(PACKAGE).joinpath("browser.js").read_text("utf-8")
     policy = _policy(style, script, live=live)
-    values = contents(reading, state(reading))
+    values = contents(reading, state_of(reading.archive))
     html = render(
         PACKAGE,
         "report.html.jinja",
@@ -98,7 +74,7 @@ def _shell(
         version=version,
         island=island,
         examples=examples,
-        seeds_missing=seeds_missing,
+        seeds_missing=reading.seeds.why_not(),
         known_use_cases=reading.figures.use_cases.largest(USE_CASES),
         known_iterations=sorted({n for _, n in reading.figures.iterations})[:ITERATIONS],
     )
@@ -122,11 +98,9 @@ def _policy(style: str, script: str, *, live: bool) -> str:
 def _about(reading: Reading) -> dict[str, Any]:
     """The run's settings as lines of name and value; no keys are in them, only their names."""
     settings = reading.archive.settings
-    decisive = settings.get("decisive")
-    flat = decisive if isinstance(decisive, dict) else {}
     shown = {
         name: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for name, value in flat.items()
+        for name, value in settings["decisive"].items()
         if value not in (None, [], {}) and not name.startswith("prompt.")
     }
     versions = reading.archive.summary.get("versions") or [settings.get("codeclm")]
@@ -135,18 +109,6 @@ def _about(reading: Reading) -> dict[str, Any]:
         "settings": shown,
         "versions": ", ".join(map(str, versions)),
     }
-
-
-def _details(reading: Reading, seeds: SeedTexts, most: int) -> list[dict[str, Any]]:
-    numbers = choose(reading, most)
-    found = [(n, one) for n in numbers if (one := reading.lineage(n)) is not None]
-    texts = seeds.find({one.seed_id for _, one in found if one.seed_id is not None})
-    tariff, theta = Tariff(reading.archive.settings, reading.archive.summary), reading.figures.theta
-    return [detail(one, _seed(one, texts), theta, tariff) for _, one in found]
-
-
-def _seed(lineage: Lineage, texts: dict[str, str]) -> str | None:
-    return None if lineage.seed_id is None else texts.get(lineage.seed_id)
 
 
 def _within(rows: Sequence[dict[str, Any]], most_bytes: int) -> list[str]:

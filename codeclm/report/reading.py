@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from array import array
 from pathlib import Path
-from typing import Any
 
 from codeclm.archive import RunArchive
 from codeclm.lines import Row
 from codeclm.report.figures import Figures
 from codeclm.report.lineage import Lineage, lineage_of
 from codeclm.report.outcome_file import OutcomeFile, Replaced
+from codeclm.report.seed_texts import SeedTexts
 from codeclm.rundir import OUTCOMES
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "theta_and_scale"]
 
 THETA, SCALE = 3.0, 10
 
@@ -58,10 +58,8 @@ class Reading:
 
     def _begin(self) -> None:
         self.archive = RunArchive(self.path)
-        method = self._method()
-        self.figures = Figures(
-            _number(method.get("theta"), 0, THETA), int(_number(method.get("scale"), 2, SCALE))
-        )
+        self.seeds = SeedTexts(self.archive.settings)
+        self.figures = Figures(*theta_and_scale(self.archive))
         self._files = {name: OutcomeFile(self.path / f"{name}.jsonl") for name in OUTCOMES}
         self._files["selected"] = OutcomeFile(self.archive.selected_path)
         self._places = array("Q")
@@ -70,7 +68,9 @@ class Reading:
         for code, name in enumerate(OUTCOMES):
             for place, row in self._files[name].new_rows():
                 self._add(code, place, row)
-        self.archive = RunArchive(self.path)
+        settings, self.archive = self.archive.settings, RunArchive(self.path)
+        if self.archive.settings != settings:
+            self.seeds = SeedTexts(self.archive.settings)
 
     def _add(self, code: int, place: int, row: Row) -> None:
         self._places.append(place * len(OUTCOMES) + code)
@@ -80,10 +80,12 @@ class Reading:
         place, code = divmod(self._places[number], len(OUTCOMES))
         return OUTCOMES[code], place
 
-    def _method(self) -> dict[str, Any]:
-        settings = self.archive.settings.get("settings")
-        method = settings.get("method") if isinstance(settings, dict) else None
-        return method if isinstance(method, dict) else {}
+
+def theta_and_scale(archive: RunArchive) -> tuple[float, int]:
+    """Those of the run; where its method has none, or they make no sense, the usual ones."""
+    decisive = archive.settings["decisive"]
+    theta, scale = (decisive.get(f"method.{name}") for name in ("theta", "scale"))
+    return _number(theta, 0, THETA), int(_number(scale, 2, SCALE))
 
 
 def _number(value: object, least: float, otherwise: float) -> float:

@@ -12,13 +12,12 @@ from typing import Any, Self, TypeVar
 from aiohttp import web
 
 from codeclm.errors import UsageError
-from codeclm.report.costs import Tariff
-from codeclm.report.examples import detail
+from codeclm.report.examples import details
 from codeclm.report.guard import HEADERS, refusal
-from codeclm.report.page import figures_fragment, live_shell, state
+from codeclm.report.page import figures_fragment, live_shell
 from codeclm.report.reading import Reading
 from codeclm.report.search import Wanted, look
-from codeclm.report.seed_texts import SeedTexts
+from codeclm.report.state import state_of
 
 __all__ = ["ViewServer"]
 
@@ -140,17 +139,8 @@ class ViewServer:
     def _detail(self, number: int | None, identity: str) -> dict[str, Any] | None:
         if number is None or number >= len(self.reading):
             return None
-        lineage = self.reading.lineage(number)
-        if lineage is None or lineage.id != identity:
-            return None
-        settings, seed_id = self.reading.archive.settings, lineage.seed_id
-        seed = SeedTexts(settings).find({seed_id}).get(seed_id) if seed_id else None
-        return detail(
-            lineage,
-            seed,
-            self.reading.figures.theta,
-            Tariff(settings, self.reading.archive.summary),
-        )
+        found = details(self.reading, [number])
+        return found[0] if found and found[0]["id"] == identity else None
 
     async def _keep_up(self) -> None:
         """Read what is new, at most once a second."""
@@ -158,7 +148,7 @@ class ViewServer:
             return
         self._looked_s = self._clock()
         changed = await self._read(self.reading.update)
-        now = state(self.reading).name
+        now = state_of(self.reading.archive).name
         if changed or now != self._state:
             self._state = now
             self._version += 1

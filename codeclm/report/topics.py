@@ -1,4 +1,4 @@
-"""Counts by a name that models invented: so many names are told apart, the rest are counted together."""
+"""Counts by a name that models invented: so many names are told apart, the rest are not counted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,11 @@ class Topic:
 
 
 class Topics:
-    """Bounded: once there are ``NAMES`` of them, an unknown name counts among ``others``."""
+    """Bounded: once there are ``NAMES`` of them, an unknown name is left out."""
 
     def __init__(self) -> None:
         self._numbers: Counter[str] = Counter()
         self._selected: Counter[str] = Counter()
-        self.others = 0
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -36,7 +35,6 @@ class Topics:
         """Count an instruction."""
         name = name[:NAME_LETTERS]
         if name not in self._numbers and len(self._numbers) >= NAMES:
-            self.others += 1
             return
         self._numbers[name] += 1
         if selected:
