@@ -10,9 +10,10 @@ from codeclm.llm.money import PICODOLLARS, dollars
 from codeclm.prices import how_to_give
 from codeclm.run import Finished
 
-__all__ = ["call_words", "last_words", "next_words"]
+__all__ = ["MEND", "call_words", "last_words", "next_words"]
 
 MEND = UsageError.exit_code
+"""Something is to be mended before the same command can go on."""
 
 
 def last_words(finished: Finished, advice: str) -> list[str]:

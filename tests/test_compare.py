@@ -14,7 +14,9 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from codeclm.cli import app
 from codeclm.comparison.compare import Compared, CompareOrder, compare
 from codeclm.comparison.place import Place
 from codeclm.comparison.settings import TrainingSettings, load_comparison
@@ -250,6 +252,16 @@ async def test_what_can_be_seen_before_is_told_before(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_spent_budget_says_itself_how_to_go_on(tmp_path: Path) -> None:
+    """The same command would be stopped at once: only what the budget's own words say leads on."""
+    config = written(tmp_path / "compare.yaml", f"{SMALL}\nbudget: {{max_calls: 5}}\n")
+    arguments = ["compare", "--simulated", "--config", str(config), "-o", str(tmp_path / "out")]
+    ended = CliRunner().invoke(app, arguments, standalone_mode=False)
+    assert ended.return_value == 5, ended.output
+    assert "the budget of 5 calls is used up" in ended.output
+    assert "run the same command" not in ended.output
+
+
 @ON_UVLOOP
 @pytest.mark.anyio
 async def test_another_ones_directory_is_left_alone(tmp_path: Path) -> None:
@@ -270,7 +282,7 @@ async def test_another_ones_directory_is_left_alone(tmp_path: Path) -> None:
             pass
 
 
-def world(crr: dict[str, float]) -> dict[str, Any]:
+def world(crr: dict[str, Any]) -> dict[str, Any]:
     evaluated = [{"name": name, "evaluation": {"crr": value}} for name, value in crr.items()]
     return {"size": 10, "groups": ["ablation"], "variants": evaluated}
 
@@ -291,6 +303,14 @@ def test_worlds_are_summed_up_in_pairs() -> None:
     assert rows_of[1]["to_row_above"]["interval"] == [5, 10]
     (table,) = world_tables(summary)
     assert [row[0] for row in table.rows] == [variant.title for variant in GROUPS["ablation"]]
+
+
+def test_a_world_without_an_outcome_is_told() -> None:
+    """Where every comparison of a variant failed there is no CRR, and no mean."""
+    names = [variant.name for variant in GROUPS["ablation"]]
+    worlds = [world(dict.fromkeys(names, value)) for value in (50, None)]
+    with pytest.raises(UsageError, match=f"variant {names[0]}: .* all of its comparisons failed"):
+        summary_of(worlds)
 
 
 def test_the_interval_of_a_mean_is_that_of_resampling() -> None:

@@ -19,10 +19,10 @@ import pytest
 from typer.testing import CliRunner
 
 from codeclm.cli import app
-from codeclm.console import MEND, next_words
 from codeclm.errors import CodecLMError
 from codeclm.evaluation.settings import load_settings
 from codeclm.evaluation.table import FORMATS, Table
+from codeclm.last_words import MEND, next_words
 from codeclm.run import Finished
 from codeclm.simulator import ServerOptions, SimulatorServer, World
 from tests.evaluating import complete, settings_for, sim, write_answers, write_test_set

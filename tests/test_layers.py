@@ -50,7 +50,7 @@ LAYERS = [
     {"running"},
     {"run"},
     {"live"},
-    {"own_prompts"},
+    {"flags", "last_words", "own_prompts"},
     {"console", "demo", "public", "rehearsal", "simulate"},
     {"bench", "evaluation", "export", "report", "rethreshold"},
     {"comparison"},
@@ -85,6 +85,7 @@ THIRD_PARTY = {
     "typer": {
         *(f"{name}.py" for name in COMMANDS),
         "cli.py",
+        "flags.py",
         "simulate.py",
     },
     "uvloop": {"console.py"},

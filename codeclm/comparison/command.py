@@ -19,6 +19,7 @@ from codeclm.disk import replace_file
 from codeclm.errors import UsageError
 from codeclm.evaluation.screen import print_tables
 from codeclm.evaluation.table import FORMATS, Table
+from codeclm.last_words import next_words
 from codeclm.run import Stopper
 
 __all__ = ["Asked", "compare_command"]
@@ -91,8 +92,9 @@ async def _conducted(asked: Asked, work: Callable[[Stopper, Any], Awaitable[Comp
 
 def _ended(compared: Compared, order: CompareOrder | None = None) -> int:
     """Say how it ended, and what is to do next; the exit code."""
-    if compared.reason:
-        print_line(f"stopped ({compared.reason}); {ADVICE}")
+    if compared.stopped:
+        said = f"stopped ({compared.stopped.reason})"
+        print_line("; ".join([said, *next_words(compared.stopped, ADVICE)]))
     elif order is not None and compared.untrained:
         first = order.place.training(compared.untrained[0])
         print_line(f"training sets and configurations: {first.parent}")

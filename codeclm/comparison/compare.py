@@ -30,7 +30,7 @@ from codeclm.evaluation.settings import EvaluationSettings
 from codeclm.evaluation.table import FORMATS
 from codeclm.evaluation.test_sets import read_test_set
 from codeclm.progress import View
-from codeclm.run import Stopper
+from codeclm.run import Finished, Stopper
 from codeclm.settings_file import merged, settings_from
 
 __all__ = ["CompareOrder", "Compared", "compare"]
@@ -59,14 +59,14 @@ class CompareOrder:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """How a comparison ended. ``results`` is None where it was stopped, for ``reason``.
+    """How a comparison ended. ``results`` is None where a part of it was ``stopped``.
 
     ``untrained`` are the variants that no model was trained on yet.
     """
 
     exit_code: int
     results: Mapping[str, Any] | None
-    reason: str = ""
+    stopped: Finished | None = None
     untrained: tuple[str, ...] = ()
 
 
@@ -85,7 +85,7 @@ async def compare(order: CompareOrder, view: View, stopper: Stopper) -> Compared
         view.say(f"{variant.name}: making its data")
         made = await make_data(variant, order.tree, settings, place, view, stopper)
         if made.finished.reason:
-            return Compared(made.finished.exit_code, None, made.finished.reason)
+            return Compared(made.finished.exit_code, None, made.finished)
         data.append(made)
     size = _common_size(data, settings.size, view)
     for made in data:
@@ -111,7 +111,7 @@ async def _judge(
             stopper,
         )
         if finished.reason:
-            return Compared(finished.exit_code, None, finished.reason)
+            return Compared(finished.exit_code, None, finished)
         exit_code = max(exit_code, finished.exit_code)
         figures = EvaluationArchive(place.evaluation).results
     results = results_of(settings, size, data, figures)

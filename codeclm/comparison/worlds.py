@@ -9,6 +9,7 @@ from typing import Any
 
 from codeclm.comparison.results import TITLES
 from codeclm.comparison.variants import GROUPS
+from codeclm.errors import UsageError
 from codeclm.evaluation.table import Table
 
 __all__ = ["interval_of_mean", "summary_of", "world_tables"]
@@ -28,7 +29,10 @@ def interval_of_mean(values: Sequence[float], seed: int = 0) -> tuple[float, flo
 
 
 def summary_of(worlds: Sequence[Results]) -> dict[str, Any]:
-    """Mean CRR of each variant over ``worlds``, and of each group how much each row adds to the one above."""
+    """Mean CRR of each variant over ``worlds``, and of each group how much each row adds to the one above.
+
+    Raises UsageError where one of them could not be judged.
+    """
     crr = {
         one["name"]: [_crr(world, one["name"]) for world in worlds] for one in worlds[0]["variants"]
     }
@@ -67,6 +71,8 @@ def world_tables(summary: Results) -> Iterator[Table]:
 
 def _crr(world: Results, name: str) -> float:
     figures = next(one["evaluation"] for one in world["variants"] if one["name"] == name)
+    if figures["crr"] is None:
+        raise UsageError(f"variant {name}: in a world all of its comparisons failed")
     return float(figures["crr"])
 
 
