@@ -11,7 +11,7 @@ from codeclm.llm.names import without_url
 from codeclm.prices import Price, Prices
 from codeclm.sink import INSTRUCTION_STAGES
 
-__all__ = ["Spent", "cost_of", "price_in_rows"]
+__all__ = ["Spent", "cost_of", "paid_of", "price_in_rows"]
 
 Spent = Mapping[tuple[str, str], Iterable[int]]
 """By fate and model, as rows name it: tokens of input and output that went into the instructions of that fate."""
@@ -57,6 +57,11 @@ def cost_of(
     }
 
 
+def paid_of(ledger: Ledger) -> float | None:
+    """``paid`` alone, for who looks often."""
+    return _dollars(_Books(ledger).sum(picodollars_paid))
+
+
 def price_in_rows(prices: Prices, models: Iterable[str], name: str) -> Price | None:
     """The price of what ``calls`` of a row names without its URL; ``models`` are those of the run, as the summary's
     rows name them. None where it is not known, or the same name at two URLs has two prices.
@@ -68,7 +73,7 @@ def price_in_rows(prices: Prices, models: Iterable[str], name: str) -> Price | N
 class _Books:
     """Sums over the rows of a ledger."""
 
-    def __init__(self, ledger: Ledger, models: Iterable[str]) -> None:
+    def __init__(self, ledger: Ledger, models: Iterable[str] = ()) -> None:
         self._rows = ledger.columns
         self.models = {*models, *(model for model, _, _ in ledger.columns)}
         self._prices = ledger.prices

@@ -97,17 +97,6 @@ class Ledger:
             for (model, stage, iteration), counts in sorted(self.columns.items())
         ]
 
-    def paid(self) -> float | None:
-        """Dollars for all answers that were paid for, of all sessions; None where a price is not known."""
-        total = 0
-        for (model, _, _), counts in self.columns.items():
-            price = self.prices.of(model)
-            if price is not None:
-                total += picodollars_paid(price, counts)
-            elif counts["calls"]:
-                return None
-        return total / PICODOLLARS
-
     def _answered(self, event: Answered) -> None:
         if event.flags:
             self.flags.update(event.flags)

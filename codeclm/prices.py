@@ -68,9 +68,15 @@ class Prices:
 
     def __init__(self, own: Mapping[str, Price] | None = None) -> None:
         self._own = dict(own or {})
+        self._found: dict[str, Price | None] = {}
 
     def of(self, model: str) -> Price | None:
         """The price of ``model``; None where it is not known."""
+        if model not in self._found:  # a look at a run asks for a few models hundreds of times
+            self._found[model] = self._find(model)
+        return self._found[model]
+
+    def _find(self, model: str) -> Price | None:
         try:
             name = parse_model(model)
         except UsageError:

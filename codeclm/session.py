@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from codeclm.costs import cost_of
+from codeclm.costs import cost_of, paid_of
 from codeclm.engine.run import Run
 from codeclm.errors import Enough, RunStopped, UsageError
 from codeclm.ledger import Ledger
@@ -222,7 +222,7 @@ class Session:
             usage=self._ledger.rows(),
             cpu_s=busy_s(),
             looking_cpu_s=self._looking_cpu_s,
-            cost=self._cost(0)["paid"],
+            cost=paid_of(self._ledger),
         )
 
     def _cost(self, selected: int) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from codeclm.console import execute
-from codeclm.costs import cost_of, price_in_rows
+from codeclm.costs import cost_of, paid_of, price_in_rows
 from codeclm.ledger import Ledger
 from codeclm.llm.chat import Usage
 from codeclm.llm.events import Answered, PerhapsBilled
@@ -65,6 +65,7 @@ def test_each_part_is_what_it_says() -> None:
     )
     assert cost["saved"]["by_prompt_cache"] == pytest.approx(400 * 0.9 / million)
     assert cost["saved"]["by_cache"] == pytest.approx((200 + 6000) / million)
+    assert paid_of(ledger_of(*EVENTS, prices=PRICES)) == cost["paid"]
     assert (cost["currency"], cost["unpriced"], cost["prices_as_of"]) == ("USD", [], None)
 
 
@@ -75,7 +76,7 @@ def test_an_unknown_price_makes_amounts_unknown_and_no_others() -> None:
     cost = cost_of(ledger, SPENT, selected=2)
     assert cost["unpriced"] == [B]
     assert cost["paid"] is cost["per_selected"] is cost["by_fate"]["discarded"] is None
-    assert ledger.paid() is None
+    assert paid_of(ledger) is None
     assert cost["by_fate"]["selected"] > 0
     assert {row["cost"] is None for row in ledger.rows() if row["model"] == B} == {True}
     uncounted = ledger_of(answered(B, "judge", "endpoint", Usage()), prices=prices)

@@ -56,6 +56,7 @@ def test_whatever_comes_first_the_rule_holds(bands: Instructions, seed: int, aga
     assert len(book) == len(rule(bands))
     assert at_once | {*late} <= rule(bands)
     assert len(late) == len({*late})
+    assert book.late == {*late}
 
 
 @settings(max_examples=40)

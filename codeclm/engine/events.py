@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeclm.errors import ItemError, RunStopped
 
@@ -36,8 +37,7 @@ class StepStarted:
     item: object
 
 
-@dataclass(frozen=True, slots=True)
-class StepFinished:
+class StepFinished(NamedTuple):
     """A stage turned ``item`` into ``made`` within ``duration_s``."""
 
     stage: str

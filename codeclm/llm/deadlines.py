@@ -28,7 +28,8 @@ class Deadlines:
 
     def block(self) -> _Block:
         """A block of the current task, to be entered at once. Its time begins now."""
-        loop, task = get_running_loop(), current_task()
+        loop = get_running_loop()
+        task = current_task(loop)
         assert task is not None
         due_s = loop.time() + self._limit_s
         if self._timer is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from codeclm.llm.chat import Usage
 
@@ -20,8 +21,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A request got its answer. ``source``: "endpoint" (paid), "cache", or "shared" (with an equal call).
 
     ``item``, ``iteration`` and ``attempt`` are those of the request; ``key`` is the answer's name in the cache, equal

@@ -53,7 +53,8 @@ class Limits:
     """Lets calls start, in order of priority and then of arrival, only when all limits and the ``gate`` allow it.
 
     In any minute at most ``requests_per_minute`` calls start, evenly spaced but for 0.1 s worth at
-    once. ``window`` is ``request_window(requests_per_minute)`` by default.
+    once. ``window`` is ``request_window(requests_per_minute)`` by default. ``counts_tokens``: they are limited, so that
+    somebody must estimate and settle them.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Limits:
         self.hidden_rate = HiddenRate(adaptive=allowance.adaptive)
         self._gate = gate or Gate()
         self._rate = _rate(allowance.requests_per_minute, clock, window)
-        self._tokens = TokenLimits(
+        tokens = TokenLimits(
             clock,
             both=allowance.tokens_per_minute,
             input=allowance.input_tokens_per_minute,
             output=allowance.output_tokens_per_minute,
         )
+        self.counts_tokens = bool(tokens)
+        self._tokens = tokens if tokens else None
         self._line = Line()
         self._held_up = HeldUp(clock)
         self._cause = Cause.in_flight
@@ -90,11 +93,6 @@ class Limits:
         self._closed: RunStopped | None = None
         self.in_flight = self._peak_in_flight = self._started = 0
         self._busy_s, self._busy_at_s = 0.0, clock()
-
-    @property
-    def counts_tokens(self) -> bool:
-        """Whether tokens are limited, so that somebody must estimate and settle them."""
-        return bool(self._tokens)
 
     @property
     def has_waiting(self) -> bool:
@@ -148,7 +146,7 @@ class Limits:
 
     def correct(self, expected: Tokens, used: Tokens) -> None:
         """Settle the tokens of a call: ``used`` ones are taken in the place of those ``expected``."""
-        if self._tokens:
+        if self._tokens is not None:
             self._tokens.take(Tokens(used.input - expected.input, used.output - expected.output))
 
     async def rest(self, seconds: float) -> None:
@@ -197,7 +195,7 @@ class Limits:
         if self._rate is not None and not self._rate.take():
             self._cause = Cause.requests
             return FULL_WINDOW_WAIT_S
-        if self._tokens:
+        if self._tokens is not None:
             self._tokens.take(tokens)
         self.hidden_rate.start(now_s)
         self._gate.start(now_s)
@@ -215,7 +213,7 @@ class Limits:
             self._cause = self._gate.why(now_s)
         if self._rate is not None and (due_in_s := self._rate.wait_s()) > wait_s:
             wait_s, self._cause = due_in_s, Cause.requests
-        if self._tokens and (full_in_s := self._tokens.wait_s(tokens)) > wait_s:
+        if self._tokens is not None and (full_in_s := self._tokens.wait_s(tokens)) > wait_s:
             wait_s, self._cause = full_in_s, self._tokens.why(tokens)
         if wait_s <= 0:  # asked last: it notes whether it is what holds up
             wait_s = self.hidden_rate.wait_s(now_s)

@@ -25,7 +25,7 @@ class Pauses:
 
     def left_s(self, now_s: float) -> float:
         """Seconds until calls may start again, 0 where they may."""
-        return max(0.0, self._until_s - now_s)
+        return self._until_s - now_s if self._until_s > now_s else 0.0
 
     def ask(self, now_s: float, started_s: float, hint_s: float | None) -> float | None:
         """Take in that a call started at ``started_s`` was refused at ``now_s``.

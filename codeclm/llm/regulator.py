@@ -231,7 +231,9 @@ class _Shut(Gate):
         self.resume: Callable[[], None] = lambda: None
 
     def wait_s(self, now_s: float) -> float:
-        wait_s = max(self._pauses.left_s(now_s), self._circuit.wait_s(now_s))
+        wait_s = self._pauses.left_s(now_s)
+        if self._circuit.is_open:
+            wait_s = max(wait_s, self._circuit.wait_s(now_s))
         if wait_s <= 0:
             self.resume()
         return wait_s

@@ -48,6 +48,8 @@ def part_thoughts(text: str) -> Parted:
     Several blocks of thoughts are joined by a blank line. All after an opening tag that is never closed, and all
     before a closing tag that was never opened, is thought.
     """
+    if ">" not in text:  # most texts have none, and to lower one is half of this
+        return Parted("", text, False)
     lower = text.lower()
     if "think>" not in lower and "thinking>" not in lower:
         return Parted("", text, False)

@@ -153,7 +153,7 @@ def _unless_late(
 
     async def stepped(record: T) -> Sequence[Any]:
         draft = draft_of(record)
-        dropped = None if draft is None else screen.repeating(draft)
+        dropped = None if draft is None else screen.late(draft)
         return await step(record) if dropped is None else [dropped]
 
     return stepped

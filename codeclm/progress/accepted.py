@@ -36,6 +36,8 @@ class Rounds:
     is known only by its having gone on: without those, what is selected early would look like all there is.
     """
 
+    wants = (StepFinished,)
+
     def __init__(self, tally: Tally) -> None:
         self._beyond_before = _beyond(tally)
         self._gone_on: Counter[int] = Counter()

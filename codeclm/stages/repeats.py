@@ -16,12 +16,13 @@ class RepeatBook:
     """An instruction is a repeat where any one of a lower number, kept or not, has a band in common with it.
 
     So the lowest holder of each band is all that need be known. ``on_late`` is told the id of one that was taken for
-    a first one until one of a lower number came. All have as many bands; with ten an instruction takes 170 to 240
+    a first one until one of a lower number came; ``late`` are all of those. All have as many bands; with ten an instruction takes 170 to 240
     bytes, and its entry some microseconds: a resumed run enters all that there were.
     """
 
     def __init__(self) -> None:
         self.on_late: Callable[[str], None] = lambda identity: None
+        self.late: set[str] = set()
         self._repeats = IdSet()
         self._clear()
 
@@ -104,6 +105,7 @@ class RepeatBook:
         for holder in sorted(higher):
             late = f"{self._ids[holder]:016x}"
             if self._repeats.add(late):
+                self.late.add(late)
                 self.on_late(late)
 
     def _slot(self, band: int) -> int:

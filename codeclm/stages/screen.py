@@ -55,9 +55,11 @@ class Screen:
 
     def repeating(self, draft: Draft) -> Dropped | None:
         """``draft`` as dropped where it is known to be a repeat; which one it repeats, only the end of a run shows."""
-        if draft.id in self.repeats:
-            return Dropped(draft, REPEAT, {"repeats": None})
-        return None
+        return _repeat(draft) if draft.id in self.repeats else None
+
+    def late(self, draft: Draft) -> Dropped | None:
+        """The same for one that was no repeat when it was ``basic``."""
+        return _repeat(draft) if draft.id in self.repeats.late else None
 
     def overlapping(self, draft: Draft) -> Dropped | None:
         """``draft`` as dropped where it overlaps an evaluation set."""
@@ -66,3 +68,7 @@ class Screen:
             return None
         reason = f'overlaps {found.file}: "{found.words}"'
         return Dropped(draft, reason, {"overlap": {"file": found.file, "words": found.words}})
+
+
+def _repeat(draft: Draft) -> Dropped:
+    return Dropped(draft, REPEAT, {"repeats": None})
