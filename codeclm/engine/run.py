@@ -33,6 +33,8 @@ from codeclm.errors import ItemError, RunStopped, TransientError
 __all__ = ["Run"]
 
 FACTS = (ItemAdmitted, StepStarted, StepFinished, StepFailed, StepPostponed, RunDrained)
+ADMITTED_A_TURN = 64
+"""Then others have their turn: at the start a thousand items may enter at once, and each begins with its first step."""
 MOST_POSTPONED = 10_000
 """Records that wait for a second try at the end; what fails beyond them fails at once."""
 
@@ -137,6 +139,8 @@ class Run:
                 if self._observers[ItemAdmitted]:
                     self._tell(ItemAdmitted(item))
                 await self._send(-1, item, ticket)
+                if not self._admitted % ADMITTED_A_TURN:
+                    await asyncio.sleep(0)
         self._is_all_in = True
         await self._salvage()
         self._exhausted = True

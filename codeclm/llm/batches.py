@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
@@ -15,6 +16,9 @@ __all__ = ["BatchThread", "Server"]
 
 GATHERING_S = 0.01
 """One answer a commit costs three times what it costs among a hundred, and this is little beside a call's latency."""
+
+DELIVERIES_A_TURN = 64
+"""Then others have their turn: all who get an outcome at once go on in one turn of the loop."""
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -40,9 +44,9 @@ class BatchThread(Generic[J, R, V]):
 
     What one iteration of the loop asks for is handed over at once, and the thread takes all that
     waits for it. What is patient goes along with the next of those, or alone ``GATHERING_S`` after the last: the first
-    after a while at once, a hundred of a busy time together. Leaving the context waits until everything handed in is served. Entering raises
-    what ``open_server`` raises. ``deliver`` makes of a job and its outcome, on the loop, what the
-    one who asked gets.
+    after a while at once, a hundred of a busy time together. Leaving the context waits until everything handed in is
+    served. Entering raises what ``open_server`` raises. ``deliver`` makes of a job and its outcome, on the loop, what
+    the one who asked gets.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class BatchThread(Generic[J, R, V]):
         self._loop: AbstractEventLoop
         self._opened: Future[None]
         self._ended: Future[None]
+        self._served: deque[tuple[tuple[J, Future[V]], R]] = deque()
         self._closing = False
         self._is_due = False  # at the end of this iteration
         self._timer: TimerHandle | None = None
@@ -148,7 +153,7 @@ class BatchThread(Generic[J, R, V]):
                 self._serve(server, batch)
         finally:
             server.close()
-            self.on_loop(_fulfil, self._ended, None)
+            self.on_loop(self._end)
 
     def _batches(self) -> Iterator[list[tuple[J, Future[V]]]]:
         """All that waits, again and again until the end."""
@@ -166,13 +171,30 @@ class BatchThread(Generic[J, R, V]):
         except Exception as error:
             self.on_loop(_fail_all, batch, error)
         else:
-            self.on_loop(self._deliver_all, batch, outcomes)
+            self.on_loop(self._take, batch, outcomes)
 
-    def _deliver_all(self, batch: list[tuple[J, Future[V]]], outcomes: Sequence[R]) -> None:
-        for (job, future), outcome in zip(batch, outcomes, strict=True):
+    def _take(self, batch: list[tuple[J, Future[V]]], outcomes: Sequence[R]) -> None:
+        """Take over what was served, to be delivered at once or in the next turns of the loop."""
+        is_idle = not self._served
+        self._served.extend(zip(batch, outcomes, strict=True))
+        if is_idle:
+            self._deliver_some()
+
+    def _deliver_some(self) -> None:
+        for _ in range(min(len(self._served), DELIVERIES_A_TURN)):
+            (job, future), outcome = self._served.popleft()
             value = self._deliver(job, outcome)
             if not future.done():
                 future.set_result(value)
+        if self._served:
+            self._loop.call_soon(self._deliver_some)
+
+    def _end(self) -> None:
+        """The thread has served all there was."""
+        if self._served:
+            self._loop.call_soon(self._end)
+        else:
+            _fulfil(self._ended, None)
 
     def on_loop(self, function: Callable[..., None], *arguments: Any) -> None:
         """Called in the thread: have the loop call ``function``, after all that it was given before."""

@@ -24,6 +24,9 @@ from codeclm.llm.tokens import NO_TOKENS, TokenLimits, Tokens
 
 __all__ = ["Allowance", "Gate", "LimitStatistics", "Limits", "request_window"]
 
+STARTS_A_TURN = 64
+"""Then the event loop goes round before there are more: what starts together is answered together, and all that comes
+of it would be done in one turn, while nobody else has one."""
 SHORTEST_WAIT_S = 0.001  # the resolution of timers
 
 
@@ -92,6 +95,7 @@ class Limits:
         self._resting: set[Future[None]] = set()
         self._closed: RunStopped | None = None
         self.in_flight = self._peak_in_flight = self._started = 0
+        self._turn_began_at, self._is_turning = 0, False
         self._busy_s, self._busy_at_s = 0.0, clock()
 
     @property
@@ -123,7 +127,7 @@ class Limits:
         Every return must be followed by one ``finish``. Raises what ``close`` was given.
         """
         self._raise_if_closed()
-        if not self._line and self._start(tokens) == 0:
+        if not self._line and self._is_our_turn() and self._start(tokens) == 0:
             return self.in_flight
         waiter = Waiter(get_running_loop().create_future(), priority, tokens, stage)
         self._line.join(waiter)
@@ -206,6 +210,21 @@ class Limits:
             self._peak_in_flight = self.in_flight
         return 0.0
 
+    def _is_our_turn(self) -> bool:
+        """Whether calls may still start in this turn of the loop; if not, they are dispatched in the next one."""
+        if self._started - self._turn_began_at < STARTS_A_TURN:
+            return True
+        if not self._is_turning:
+            self._is_turning = True
+            get_running_loop().call_soon(self._next_turn)
+        return False
+
+    def _next_turn(self) -> None:
+        self._is_turning = False
+        self._turn_began_at = self._started
+        if self._line:
+            self._dispatch()
+
     def _wait_s(self, tokens: Tokens, now_s: float) -> float:
         """Seconds until nothing is in the way; what is in it longest is then ``_cause``."""
         wait_s = self._gate.wait_s(now_s)
@@ -229,6 +248,8 @@ class Limits:
     def _dispatch(self) -> None:
         """Start as many from the front of the line as may start now."""
         while self._line:
+            if not self._is_our_turn():
+                return
             waiter = self._line.first()
             if not waiter.turn.done():  # else it was cancelled a moment ago
                 wait_s = self._start(waiter.tokens)

@@ -16,8 +16,8 @@ class RepeatBook:
     """An instruction is a repeat where any one of a lower number, kept or not, has a band in common with it.
 
     So the lowest holder of each band is all that need be known. ``on_late`` is told the id of one that was taken for
-    a first one until one of a lower number came; ``late`` are all of those. All have as many bands; with ten an instruction takes 170 to 240
-    bytes, and its entry some microseconds: a resumed run enters all that there were.
+    a first one until one of a lower number came; ``late`` are all of those. All have as many bands; with ten an
+    instruction takes 170 to 240 bytes, and its entry some microseconds: a resumed run enters all that there were.
     """
 
     def __init__(self) -> None:
