@@ -12,7 +12,7 @@ from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.run import ADMITTED_A_TURN
 from codeclm.engine.stage import Stage
 from codeclm.llm import batches
-from codeclm.llm.batches import DELIVERIES_A_TURN, BatchThread
+from codeclm.llm.batches import DELIVERIES_A_TURN, ENOUGH, BatchThread
 from codeclm.llm.limits import STARTS_A_TURN, Allowance, Limits
 from tests.virtual_time import VirtualLoop, run_virtual, settled
 
@@ -160,3 +160,11 @@ async def test_who_is_patient_does_not_wait_for_ever() -> None:
         for number in range(3):
             assert await thread.ask(number, patient=True) == number
     assert server.batches == [[0], [1], [2]]
+
+
+async def test_enough_that_are_patient_wait_no_longer(echo: Fixture) -> None:
+    server, thread = echo
+    await thread.ask(0)
+    many = [thread.ask(number, patient=True) for number in range(1, ENOUGH + 1)]
+    assert [await one for one in many] == list(range(1, ENOUGH + 1))
+    assert server.batches == [[0], list(range(1, ENOUGH + 1))]

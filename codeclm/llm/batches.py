@@ -14,8 +14,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 __all__ = ["BatchThread", "Server"]
 
-GATHERING_S = 0.01
-"""One answer a commit costs three times what it costs among a hundred, and this is little beside a call's latency."""
+GATHERING_S, ENOUGH = 0.01, 32
+"""One answer a commit costs twice what it costs among so many, and the time is little beside a call's latency."""
 
 DELIVERIES_A_TURN = 64
 """Then others have their turn: all who get an outcome at once go on in one turn of the loop."""
@@ -43,10 +43,10 @@ class BatchThread(Generic[J, R, V]):
     """Serves jobs by what ``open_server`` returns, in a thread that lives as long as the context.
 
     What one iteration of the loop asks for is handed over at once, and the thread takes all that
-    waits for it. What is patient goes along with the next of those, or alone ``GATHERING_S`` after the last: the first
-    after a while at once, a hundred of a busy time together. Leaving the context waits until everything handed in is
-    served. Entering raises what ``open_server`` raises. ``deliver`` makes of a job and its outcome, on the loop, what
-    the one who asked gets.
+    waits for it. What is patient goes along with the next of those, or when there is ``ENOUGH`` of it, or
+    ``GATHERING_S`` after the last time: the first after a while at once, those of a busy time together. Leaving the
+    context waits until everything handed in is served. Entering raises what ``open_server`` raises. ``deliver`` makes
+    of a job and its outcome, on the loop, what the one who asked gets.
     """
 
     def __init__(
@@ -104,10 +104,11 @@ class BatchThread(Generic[J, R, V]):
             raise RuntimeError("this is closed")
         outcome: Future[V] = self._loop.create_future()
         self._collected.append((job, outcome))
-        if patient and not self._is_due:
-            self._gather()
-        elif not self._is_due:
-            self._hand_over_soon()
+        if not self._is_due:
+            if patient and len(self._collected) < ENOUGH:
+                self._gather()
+            else:
+                self._hand_over_soon()
         return outcome
 
     def done(self, value: V) -> Future[V]:
