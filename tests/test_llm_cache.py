@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -69,12 +68,12 @@ def test_the_key_is_the_hash_of_canonical_json() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(ASKED, draw=4),
-        replace(ASKED, temperature=None),
-        replace(ASKED, temperature=0.0),
-        replace(ASKED, max_tokens=None),
-        replace(ASKED, messages=ASKED.messages[:1]),
-        replace(ASKED, messages=(Message("system", "éu"), Message("ser", "Hi"))),
+        ASKED._replace(draw=4),
+        ASKED._replace(temperature=None),
+        ASKED._replace(temperature=0.0),
+        ASKED._replace(max_tokens=None),
+        ASKED._replace(messages=ASKED.messages[:1]),
+        ASKED._replace(messages=(Message("system", "éu"), Message("ser", "Hi"))),
     ],
 )
 def test_what_changes_an_answer_changes_the_key(other: ChatRequest) -> None:
@@ -87,9 +86,9 @@ def test_what_changes_an_answer_changes_the_key(other: ChatRequest) -> None:
 def test_what_cannot_change_an_answer_is_not_in_the_key() -> None:
     """Who asks, how urgently, how the number is written and the order of fields do not count."""
     keys = KeyMaker(dict(reversed(IDENTITY.items())))
-    same = replace(ASKED, stage="respond", priority=0, item="a", iteration=2, attempt=1)
+    same = ASKED._replace(stage="respond", priority=0, item="a", iteration=2, attempt=1)
     assert keys.key(same) == KeyMaker(IDENTITY).key(ASKED)
-    whole, fraction = replace(ASKED, temperature=1), replace(ASKED, temperature=1.0)
+    whole, fraction = ASKED._replace(temperature=1), ASKED._replace(temperature=1.0)
     assert keys.key(whole) == keys.key(fraction)
 
 
@@ -103,7 +102,11 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
 counts = st.one_of(st.none(), st.integers(0, 2**40))
 
 
-@given(st.builds(Completion, texts, texts, st.builds(Usage, counts, counts, counts), texts))
+@given(
+    st.builds(
+        Completion, texts, texts, st.builds(Usage, counts, counts, counts), texts, st.just(())
+    )
+)
 def test_completions_survive_storing(completion: Completion) -> None:
     """What is decoded is what was encoded."""
     assert decode(encode(completion)) == completion
@@ -149,7 +152,7 @@ async def test_each_request_is_told_once() -> None:
     completion = Completion("yes", "stop", Usage(3, 1))
     trial = Trial(ScriptedModel(lambda request: completion))
     for stage in ("judge", "respond"):
-        asked = replace(ASKED, stage=stage, item=f"of {stage}", iteration=2, attempt=1)
+        asked = ASKED._replace(stage=stage, item=f"of {stage}", iteration=2, attempt=1)
         assert await trial.model.complete(asked) == completion
     assert [(event.model, event.stage, event.source, event.usage) for event in trial.told] == [
         ("openai:m", "judge", "endpoint", Usage(3, 1)),
@@ -227,7 +230,7 @@ async def test_equal_requests_in_flight_are_one_call() -> None:
     trial = Trial(gate)
     async with asyncio.TaskGroup() as group:
         same = [group.create_task(trial.model.complete(ASKED)) for _ in range(10)]
-        group.create_task(trial.model.complete(replace(ASKED, draw=99)))
+        group.create_task(trial.model.complete(ASKED._replace(draw=99)))
         await settled()
         assert gate.calls == 2
         gate.open.set()

@@ -120,7 +120,7 @@ async def test_calls_under_way_are_refused_once_each() -> None:
         asyncio.TaskGroup() as group,
     ):
         for draw in range(64):
-            group.create_task(asked_again(model, replace(ASKED, draw=draw)))
+            group.create_task(asked_again(model, ASKED._replace(draw=draw)))
     assert 65 <= len(server.requests) <= 128
     assert len(dialect.learnt()) == 1
 

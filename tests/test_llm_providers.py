@@ -269,7 +269,7 @@ async def test_one_endpoint_has_one_limit() -> None:
         second = t.models.open(replace(spec, extra_body={"top_p": 0.5}), t.store)
         async with asyncio.TaskGroup() as group:
             for draw in range(5):
-                asked = replace(ASKED, draw=draw)
+                asked = ASKED._replace(draw=draw)
                 group.create_task(first.complete(asked))
                 group.create_task(second.complete(asked))
             await settled()
@@ -294,7 +294,7 @@ async def test_draining_stops_all_endpoints() -> None:
         assert await chat.complete(ASKED) == YES
         later = t.models.open(replace(t.spec, model=t.spec.model.replace(":m@", ":n@")), t.store)
         for model in (chat, later):
-            error = await outcome(model.complete(replace(ASKED, draw=1)))
+            error = await outcome(model.complete(ASKED._replace(draw=1)))
             assert isinstance(error, RunStopped)
             assert str(error) == "interrupted"
         assert len(t.server.requests) == 1

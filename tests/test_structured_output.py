@@ -126,7 +126,7 @@ def test_answers_paid_for_before_stay_known() -> None:
     keys = KeyMaker(IDENTITY)
     assert keys.key(FULL) == "9d0f45be5a8b2a4c6360d5bc8d5afe4457eda72415c7458a2a577f80ec74a7bd"
     assert keys.key(PLAIN) == "ff16cbab6e40bbbc1ee27748e84d5f5eee3fc21c8587fd108470771659c08582"
-    asked = {keys.key(replace(PLAIN, schema=schema)) for schema in (None, *SCHEMAS.values())}
+    asked = {keys.key(PLAIN._replace(schema=schema)) for schema in (None, *SCHEMAS.values())}
     assert len(asked) == 1 + len(SCHEMAS)
 
 

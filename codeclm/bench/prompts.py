@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -80,7 +79,7 @@ def endless(requests: Sequence[ChatRequest], mark: str | None = None) -> Iterato
 def _numbered(request: ChatRequest, shared: int, text: str, number: int) -> ChatRequest:
     *before, last = request.messages
     content = last.content[:shared] + text + last.content[shared:]
-    return replace(request, messages=(*before, Message(last.role, content)), draw=number)
+    return request._replace(messages=(*before, Message(last.role, content)), draw=number)
 
 
 def _shared_beginnings(requests: Sequence[ChatRequest]) -> Mapping[str, int]:

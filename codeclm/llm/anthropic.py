@@ -36,7 +36,11 @@ INPUT_COUNTS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input
 def fields(request: ChatRequest, model: str, send_seed: bool) -> dict[str, object]:
     """The fields that ask for ``request``: system messages apart, temperature 1 at most, no seed."""
     system = [message.content for message in request.messages if message.role == "system"]
-    talk = [message for message in request.messages if message.role != "system"]
+    talk = [
+        {"role": message.role, "content": message.content}
+        for message in request.messages
+        if message.role != "system"
+    ]
     body: dict[str, object] = {
         "model": model,
         "max_tokens": MOST_TOKENS if request.max_tokens is None else request.max_tokens,

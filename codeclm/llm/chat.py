@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 __all__ = ["ChatModel", "ChatRequest", "Completion", "Message", "Usage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """``role`` is "system", "user" or "assistant"."""
 
     role: str
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(NamedTuple):
     """One call.
 
     ``draw`` tells samples of one prompt apart: equal requests with equal draws are one answer.
@@ -41,8 +38,7 @@ class ChatRequest:
     attempt: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens as the endpoint counted them; None where it did not say.
 
     ``cached_input_tokens`` are those of the input that it read from its prompt cache.
@@ -53,8 +49,7 @@ class Usage:
     cached_input_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """An answer. ``text`` is without thoughts; those are in ``reasoning``.
 
     ``finish_reason`` is "stop", "length", "refusal", or the endpoint's own word, or "". ``flags`` say

@@ -11,7 +11,8 @@ __all__ = ["OPENAI", "fields"]
 
 def fields(request: ChatRequest, model: str, send_seed: bool) -> dict[str, object]:
     """The fields that ask for ``request``; with ``send_seed`` the draw is the seed."""
-    body: dict[str, object] = {"model": model, "messages": request.messages}
+    messages = [{"role": one.role, "content": one.content} for one in request.messages]
+    body: dict[str, object] = {"model": model, "messages": messages}
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.max_tokens is not None:

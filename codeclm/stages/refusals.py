@@ -33,6 +33,9 @@ _GIVE = (
 _REFUSAL = re.compile(
     rf"{_OPENING}{_MODEL}(?:{_CANNOT} (?:{_HELP}|{_OBEY}|{_GIVE})|i must (?:respectfully )?decline\b)"
 )
+_MAY_BEGIN_ONE = re.compile(
+    r"\s*(?:no[,.]|i[\s'\u2019\u2018\u02bc]|sorry|apologies|my\s|unfortunately|as\s)", re.IGNORECASE
+)
 _APOSTROPHES = str.maketrans(
     {"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2014": "-", "\u2013": "-"}
 )
@@ -44,6 +47,8 @@ def is_refusal(text: str) -> bool:
     It begins with one ("I'm sorry, but I can't help with that.") and is no longer than 120 words. An answer that
     refuses a part and gives the rest at length is none, nor is a text in which somebody says such a thing.
     """
+    if not _MAY_BEGIN_ONE.match(text):  # most texts: to count their words takes ten times as long
+        return False
     words = text.split(None, MOST_WORDS)
     if len(words) > MOST_WORDS:
         return False
