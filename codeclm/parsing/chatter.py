@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 
 from codeclm.parsing.fences import fenced
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["announces", "cut_closing", "cut_last_paragraph", "is_rule", "says_nothing"]
 
 _LONGEST_REMARK = 600
-_RULE = re.compile(r"[ \t]*([-*_=])(?:[ \t]{0,3}\1){2,}[ \t\r]*")
+_RULE = lazy(r"[ \t]*([-*_=])(?:[ \t]{0,3}\1){2,}[ \t\r]*")
 
 _ANSWER = r"(?:instructions?|prompts?|rubrics?)\b"
 _NEW = r"(?:new|rewritten|revised|updated|modified|improved|enhanced)"
@@ -26,7 +27,7 @@ _MORE = r"(?:any |some )?(?:more|other|another|anything|further|additional|diffe
 
 
 def _opening(*openings: str) -> re.Pattern[str]:
-    return re.compile(rf"\W*+(?:note\W+)?(?:{'|'.join(openings)})", re.IGNORECASE | re.DOTALL)
+    return lazy(rf"\W*+(?:note\W+)?(?:{'|'.join(openings)})", re.IGNORECASE | re.DOTALL)
 
 
 _ABOUT_ANSWER = _opening(
@@ -60,7 +61,7 @@ _REFUSAL = _opening(
     r"\b(?:instruction|prompt|request|rubric|content|this|that)\b)",
     r"as an ai\b(?: \w+){0,3},? i\b",
 )
-_SPECIAL_TOKEN = re.compile(r"<\|[^|<>\n]{1,40}\|>|</?s>")
+_SPECIAL_TOKEN = lazy(r"<\|[^|<>\n]{1,40}\|>|</?s>")
 
 
 def says_nothing(text: str) -> bool:

@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from codeclm.parsing.patterns import lazy
+
 __all__ = ["EmbeddedJson", "find_json"]
 
-_START = re.compile(r"^[ \t]*+(?=[{\[])", re.MULTILINE)
-_BETWEEN = re.compile(r"\s*+,?\s*+(?=[{\[])")
-_OPENING_FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*(?:json[lc5]?)?\s*\Z", re.IGNORECASE)
-_CLOSING_FENCE = re.compile(r"\A\s*(?:`{3,}|~{3,})[ \t]*+(?=\n|\Z)")
-_STRING_OR_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+(?:"|\Z))|,(?=\s*+[}\]])', re.DOTALL)
+_START = lazy(r"^[ \t]*+(?=[{\[])", re.MULTILINE)
+_BETWEEN = lazy(r"\s*+,?\s*+(?=[{\[])")
+_OPENING_FENCE = lazy(r"(?:`{3,}|~{3,})[ \t]*(?:json[lc5]?)?\s*\Z", re.IGNORECASE)
+_CLOSING_FENCE = lazy(r"\A\s*(?:`{3,}|~{3,})[ \t]*+(?=\n|\Z)")
+_STRING_OR_LAST_COMMA = lazy(r'("(?:[^"\\]|\\.)*+(?:"|\Z))|,(?=\s*+[}\]])', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

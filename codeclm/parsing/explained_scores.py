@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from codeclm.errors import ParseError
 from codeclm.parsing.answers import answer_in
 from codeclm.parsing.embedded_json import find_json
+from codeclm.parsing.patterns import lazy
 from codeclm.parsing.scores import parse_scores
 
 __all__ = ["ExplainedScores", "parse_explained_scores"]
 
-_LABEL = re.compile(
-    r"[*_#\s]*(?:explanation|reason(?:ing)?|justification)[*_\s]*:[*_\s]*", re.IGNORECASE
-)
+_LABEL = lazy(r"[*_#\s]*(?:explanation|reason(?:ing)?|justification)[*_\s]*:[*_\s]*", re.IGNORECASE)
 
 FIRST_LINES = 3
 """A title and a line for each assistant."""

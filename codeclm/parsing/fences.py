@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from codeclm.parsing.patterns import lazy
+
 __all__ = ["fenced", "unfence"]
 
-_RUN = re.compile(r"`{3,}|^[ \t]*~{3,}")
-_WRAPPER = re.compile(
-    r"(`{3,}|~{3,})[ \t]*(?:te?xt|plaintext|markdown|md|instructions?)?", re.IGNORECASE
-)
+_RUN = lazy(r"`{3,}|^[ \t]*~{3,}")
+_WRAPPER = lazy(r"(`{3,}|~{3,})[ \t]*(?:te?xt|plaintext|markdown|md|instructions?)?", re.IGNORECASE)
 
 
 def fenced(lines: Sequence[str]) -> list[bool]:

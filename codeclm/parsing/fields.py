@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.labels import cut_label, label
 from codeclm.parsing.markers import read_marker
+from codeclm.parsing.patterns import lazy
 from codeclm.parsing.quotes import unquote
 
 __all__ = ["read_use_case_and_skills"]
@@ -32,14 +33,14 @@ _WORDS = {
 _LABELS = {
     kind: label(words, delimiter=r"(?:[:：=]|[-–—](?=[ \t]))") for kind, words in _WORDS.items()
 }
-_SKILLS_ON_SAME_LINE = re.compile(
+_SKILLS_ON_SAME_LINE = lazy(
     r"[;|,.]?[ \t](?=(?:\*\*|__)?(?:Skills?|SKILLS|技能)(?:\(s\))?(?:\*\*|__)?[ ]?[:：])"
 )
-_UNKNOWN_LABEL = re.compile(r"[^:：,，]{1,30}[:：](?=.)")
-_NAMES = re.compile(r"(?:[^,;、，；|•()（）]|[(（][^()（）]*[)）]?|[)）])+")
-_NUMBER_IN_LINE = re.compile(r"(?<=\S)[ ](?=\(?[2-9][.)][ ])")
-_BOLD_NAME = re.compile(r"\*\*([^*,;、，；]+?)[:：]?\*\*[ \t]*+(?:[:：–—-].*)?", re.DOTALL)
-_NO_NAME = re.compile(
+_UNKNOWN_LABEL = lazy(r"[^:：,，]{1,30}[:：](?=.)")
+_NAMES = lazy(r"(?:[^,;、，；|•()（）]|[(（][^()（）]*[)）]?|[)）])+")
+_NUMBER_IN_LINE = lazy(r"(?<=\S)[ ](?=\(?[2-9][.)][ ])")
+_BOLD_NAME = lazy(r"\*\*([^*,;、，；]+?)[:：]?\*\*[ \t]*+(?:[:：–—-].*)?", re.DOTALL)
+_NO_NAME = lazy(
     r"[.!?:。！？：]|\b(?:i|i['’]m|sorry|can(?:no|['’])t|unable|sure|here|please|help|certainly|okay|as an)\b",
     re.IGNORECASE,
 )

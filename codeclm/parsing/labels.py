@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from codeclm.parsing.patterns import lazy
+
 __all__ = ["cut_label", "label"]
 
 _LINE_ENDS = r"(?=[ \t\r]*+(?:\n|\Z))"
@@ -18,7 +20,7 @@ def label(words: str, *, delimiter: str = "[:：]") -> re.Pattern[str]:
 
     As a heading, or in bold on a line of its own, it needs no ``delimiter``.
     """
-    return re.compile(
+    return lazy(
         rf"""
         [ \t>]*+ (?P<heading>\#{{1,6}}[ \t]++)? (?:(?P<bold>\*{{1,3}}|_{{1,3}})[ \t]*+)?
         (?-x:{words})

@@ -6,7 +6,6 @@ marker of the list: so do code blocks, whatever their lines begin with, and list
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from codeclm.errors import ParseError
@@ -15,14 +14,15 @@ from codeclm.parsing.fences import fenced, unfence
 from codeclm.parsing.labels import cut_label, label
 from codeclm.parsing.markers import PLAIN_FORMS, Marker, read_marker, read_markers
 from codeclm.parsing.numbering import follow_numbers
+from codeclm.parsing.patterns import lazy
 from codeclm.parsing.quotes import unquote
 
 __all__ = ["cut_items", "read_list", "without_numbers"]
 
 _LABEL = label(r"(?:new )?instruction(?: ?#?[0-9]{1,3})?|指令 ?[0-9]{0,3}")
-_HEADING = re.compile(r"(#{1,6})[ \t][^\n]{1,100}|(\*\*|__)[^*_\n]{1,100}\2[:：]?")
+_HEADING = lazy(r"(#{1,6})[ \t][^\n]{1,100}|(\*\*|__)[^*_\n]{1,100}\2[:：]?")
 
-_NEXT_IN_LINE = re.compile(r"(?:(?!\s1[.)]\s)[^\n])+?\s2[.)]\s")
+_NEXT_IN_LINE = lazy(r"(?:(?!\s1[.)]\s)[^\n])+?\s2[.)]\s")
 
 
 def read_list(text: str, *, first: int = 1) -> list[str]:

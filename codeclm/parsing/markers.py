@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codeclm.parsing.fences import fenced
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["PLAIN_FORMS", "Marker", "read_marker", "read_markers"]
 
@@ -25,7 +26,7 @@ _WORDS = (
     "|指令|指示|任务|任務|问题|問題|题目|タスク|지시|질문"
 )
 _NUMBER = r"[0-9０-９]{1,3}|[一二三四五六七八九十]{1,3}"
-_MARKER = re.compile(
+_MARKER = lazy(
     rf"""
     (?P<indent>[ \t]*+) (?!(?:[-*][ \t]*+){{3,}}+\r?\Z)
     (?: (?P<bullet>[-*+–](?=[ \t\r]|\Z)|[•●▪◦‣■○∙・·])

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from codeclm.errors import ParseError
 from codeclm.parsing.chatter import announces
 from codeclm.parsing.markers import PLAIN_FORMS, Marker
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["follow_numbers"]
 
 _MOST_MARKERS = 500
 _MOST_READINGS = 16
-_ANSWER_HEADING = re.compile(
+_ANSWER_HEADING = lazy(
     r"\W*(?:the |new |final )*(?:instructions|prompts|rubrics|actions)\W*", re.IGNORECASE
 )
 

@@ -16,6 +16,7 @@ from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.labels import cut_label, label
 from codeclm.parsing.listing import cut_items, read_list
 from codeclm.parsing.markers import read_marker, read_markers
+from codeclm.parsing.patterns import lazy
 from codeclm.parsing.quotes import unquote
 
 __all__ = ["read_rubrics_and_actions"]
@@ -31,9 +32,9 @@ _LABELS = {
     kind: label(rf"{kind}(?: ?#?[0-9]{{1,3}})?", delimiter=r"(?:[:：.)]|[-–—](?=[ \t])|(?=\())")
     for kind in _KINDS
 }
-_ACTION_IN_LINE = re.compile(r"[ \t(*]Action(?: ?[0-9]{1,3})?(?:\*\*)?[:：](?:\*\*)?")
-_HEADING = re.compile(r"#.*|(\*\*|__).*\1[:：]?")
-_BOTH = re.compile(r"rubrics?\W+(?:and|&|/|with)\W+(?:\w+\W+){0,2}actions?", re.IGNORECASE)
+_ACTION_IN_LINE = lazy(r"[ \t(*]Action(?: ?[0-9]{1,3})?(?:\*\*)?[:：](?:\*\*)?")
+_HEADING = lazy(r"#.*|(\*\*|__).*\1[:：]?")
+_BOTH = lazy(r"rubrics?\W+(?:and|&|/|with)\W+(?:\w+\W+){0,2}actions?", re.IGNORECASE)
 
 
 def read_rubrics_and_actions(answer: str) -> Lists:

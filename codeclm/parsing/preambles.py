@@ -12,6 +12,7 @@ import re
 
 from codeclm.errors import ParseError
 from codeclm.parsing.labels import cut_label, label
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["cut_preamble"]
 
@@ -41,11 +42,11 @@ _INTRODUCTIONS = (
 )
 _LABEL = label("|".join(_INTRODUCTIONS))
 _ECHO = label(r"action|(?:original|old|initial|given) (?:instruction|prompt)")
-_ASSENTING = re.compile(
+_ASSENTING = lazy(
     rf"{_ASSENT}(?:[!.]?[ \t]*+\n|[!,.][^\n?]{{0,200}}(?:[:：][ \t]*+\n|[.!][ \t]*+\n[ \t]*+\n))",
     re.IGNORECASE,
 )
-_ASSENTS = re.compile(rf"{_ASSENT}[!,.]", re.IGNORECASE)
+_ASSENTS = lazy(rf"{_ASSENT}[!,.]", re.IGNORECASE)
 
 
 def cut_preamble(text: str) -> str:

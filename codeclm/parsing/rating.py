@@ -6,16 +6,17 @@ import re
 
 from codeclm.errors import ParseError
 from codeclm.parsing.answers import answer_in
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["parse_rating"]
 
 _NUMBER = r"([0-9]+(?:[.,][0-9]+)?)"
 _SCALE = r"(?:\s?(?:/|out of|von|sur|de)\s?[0-9]+)?"
-_LABELLED = re.compile(
+_LABELLED = lazy(
     rf"(?:score|rating|note|punkte|punktzahl|评分|分数)\W{{0,6}}(?:(?:is|of|ist)\s)?{_NUMBER}{_SCALE}(?![\w.,]*\d|\s?[-–]\s?\d)",
     re.IGNORECASE,
 )
-_ALONE = re.compile(rf"\W*{_NUMBER}{_SCALE}\W*", re.IGNORECASE)
+_ALONE = lazy(rf"\W*{_NUMBER}{_SCALE}\W*", re.IGNORECASE)
 
 
 def parse_rating(text: str, scale: float) -> float:

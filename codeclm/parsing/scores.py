@@ -20,12 +20,13 @@ from functools import lru_cache
 
 from codeclm.errors import ParseError
 from codeclm.parsing.answers import answer_in
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["parse_scores"]
 
 Pair = tuple[float, float]
 
-_PLAIN = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ([0-9]{1,3}(?:\.[0-9]{1,3})?)")
+_PLAIN = lazy(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ([0-9]{1,3}(?:\.[0-9]{1,3})?)")
 
 # Names of the assistants become ① and ② first, so that their digits and scores cannot be taken for each other.
 _NAME = (
@@ -37,9 +38,9 @@ _FIRST = rf"(?:(?:{_NAME}) ?#?\(?(?:1|one|(?-i:A))(?!\w)\)?|\b(?:first|1st)\b{_N
 _SECOND = rf"(?:(?:{_NAME}) ?#?\(?(?:2|two|(?-i:B))(?!\w)\)?|\b(?:second|2nd)\b{_NOUNS}|\b(?-i:B)(?= ?[:=])|第二个?)"
 _BOTH = r"①s? ?(?:,|/|&|and|vs\.?|versus|和) ?(?:the )?(?:②|2\b|two\b|(?-i:B\b))"
 
-_FIRST_NAME = re.compile(_FIRST, re.IGNORECASE)
-_SECOND_NAME = re.compile(_SECOND, re.IGNORECASE)
-_BOTH_NAMES = re.compile(_BOTH, re.IGNORECASE)
+_FIRST_NAME = lazy(_FIRST, re.IGNORECASE)
+_SECOND_NAME = lazy(_SECOND, re.IGNORECASE)
+_BOTH_NAMES = lazy(_BOTH, re.IGNORECASE)
 _PLAIN_CHARACTERS = {
     **{code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)},
     **dict.fromkeys(map(ord, '*`"“”_{}[]#>|\\$\t\r\u3000'), " "),
@@ -54,10 +55,10 @@ _ENDS = (
     r"(?![.,]?[0-9]| ?[-–—/:~,;] ?[0-9]| [0-9])"
     r"(?= ?(?:[^\w\s%]|[①②]|\n|\Z|(?:the|and|but|while|whereas|because|since|as|vs|versus|though)\b(?! ?[0-9])|[和而]))"
 )
-_NAMED = re.compile(
+_NAMED = lazy(
     rf"([①②])(?:\s{{0,3}}{_LINK}){{0,8}}\s{{0,3}}(-?[0-9]+(?:[.,][0-9]+)?){_ENDS}", re.IGNORECASE
 )
-_TO_NAMED = re.compile(
+_TO_NAMED = lazy(
     r"(?<![0-9.,-])(-?[0-9]+(?:[.,][0-9]+)?) (?:to|for) (?:the )?([①②])", re.IGNORECASE
 )
 
@@ -72,7 +73,7 @@ _SENTENCE_ENDS = r"(?= ?(?:[.;!)](?![0-9])|\n|\Z|,? (?:because|since|as|respecti
 
 
 _SCALE = r"(?:scale|range)[ ](?:of|from)?[ ]?[01][ ]?(?:to|-|–|—)[ ]?"
-_OTHER_SCALE = re.compile(_SCALE, re.IGNORECASE)
+_OTHER_SCALE = lazy(_SCALE, re.IGNORECASE)
 
 
 def _pairs(before: str, after: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
@@ -81,16 +82,16 @@ def _pairs(before: str, after: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     point = rf"\(?(-?[0-9]+(?:\.[0-9]+)?)(?:{word}| ?, ?| )(-?[0-9]+(?:\.[0-9]+)?)"
     comma = rf"\(?(-?[0-9]+(?:[.,][0-9]+)?)(?:{word}| ?, | )(-?[0-9]+(?:[.,][0-9]+)?)"
     return (
-        re.compile(before + point + after, re.IGNORECASE),
-        re.compile(before + comma + after, re.IGNORECASE),
+        lazy(before + point + after, re.IGNORECASE),
+        lazy(before + comma + after, re.IGNORECASE),
     )
 
 
 _LINES = (
     *_pairs(_TITLE, _LINE_ENDS),
-    re.compile(r"([0-9]+(?:\.[0-9]+)?)(?:[:–-]| [:–-] )([0-9]+(?:\.[0-9]+)?)[ .]*"),
+    lazy(r"([0-9]+(?:\.[0-9]+)?)(?:[:–-]| [:–-] )([0-9]+(?:\.[0-9]+)?)[ .]*"),
 )
-_SINGLE = re.compile(rf"{_TITLE}(-?[0-9]+(?:[.,][0-9]+)?){_LINE_ENDS}", re.IGNORECASE)
+_SINGLE = lazy(rf"{_TITLE}(-?[0-9]+(?:[.,][0-9]+)?){_LINE_ENDS}", re.IGNORECASE)
 _NO_PAIR = (0.0, 0.0)  # out of range on every scale
 _OPENINGS = _pairs(_TITLE, _GOES_ON)
 _SENTENCES = _pairs(_GIVES, _SENTENCE_ENDS)
@@ -174,7 +175,7 @@ def _simplified(text: str, scale: int) -> str:
 @lru_cache(maxsize=16)
 def _scale_mentions(scale: int) -> re.Pattern[str]:
     highest = rf"{scale}(?:\.0+)?(?![0-9]|[.,][0-9])"
-    return re.compile(
+    return lazy(
         rf"""
         ,?[ ]?\(?\b(?:on|using|with|in)?[ ]?(?:an?|the)?[ ]?{_SCALE}{highest}\)?,?
       | [ ]?\((?:from[ ])?[01][ ]?(?:to|-|–|—)[ ]?{highest}\)

@@ -8,6 +8,7 @@ from random import Random
 
 from codeclm.errors import ParseError
 from codeclm.parsing.answers import answer_in
+from codeclm.parsing.patterns import lazy
 from codeclm.records import Metadata
 
 __all__ = ["TEMPLATE", "mix_and_match", "parse_yes_no"]
@@ -23,15 +24,15 @@ Use case: {{ use_case }}
 Skills: {{ skills | join(", ") }}
 """
 
-_OPENS = re.compile(
+_OPENS = lazy(
     r"\W*+(yes|no)\b(?=\W*\Z|[ \t*_]*+(?:[.,;:!\n(–—]|-[ -])|[ \t]++(?:because|since|as|it|they|these|this|the)\b)",
     re.IGNORECASE,
 )
-_ENDS = re.compile(
+_ENDS = lazy(
     r"(?:\A|\n|\b(?:answer|verdict|reasonable|therefore|so|is|result)\b[\s\"'*:,]{1,9})[^\w\n]{0,9}(yes|no)\W{0,12}\Z",
     re.IGNORECASE,
 )
-_LAST_WORD = re.compile(r"\b(yes|no)\W*\Z", re.IGNORECASE)
+_LAST_WORD = lazy(r"\b(yes|no)\W*\Z", re.IGNORECASE)
 
 
 def parse_yes_no(text: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from codeclm.parsing.patterns import lazy
+
 __all__ = ["MOST_WORDS", "is_refusal"]
 
 MOST_WORDS = 120
@@ -30,10 +32,10 @@ _GIVE = (
     r"|discuss|discussing|respond to|do)(?: you with)?"
     rf"(?: {_WHAT})?(?: (?:kind|type|sort) of)?(?: {_THING}| (?:that|this)){_END}"
 )
-_REFUSAL = re.compile(
+_REFUSAL = lazy(
     rf"{_OPENING}{_MODEL}(?:{_CANNOT} (?:{_HELP}|{_OBEY}|{_GIVE})|i must (?:respectfully )?decline\b)"
 )
-_MAY_BEGIN_ONE = re.compile(
+_MAY_BEGIN_ONE = lazy(
     r"\s*(?:no[,.]|i[\s'\u2019\u2018\u02bc]|sorry|apologies|my\s|unfortunately|as\s)", re.IGNORECASE
 )
 _APOSTROPHES = str.maketrans(

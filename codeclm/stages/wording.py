@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from unicodedata import normalize
+
+from codeclm.parsing.patterns import lazy
 
 __all__ = ["signs_in", "words_in"]
 
@@ -12,9 +13,9 @@ _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 )
 _WORD = rf"[{_UNSPACED}]|[^\W{_UNSPACED}]+"
-_WORDS = re.compile(_WORD)
+_WORDS = lazy(_WORD)
 # Between "3 + 4" and "3 - 4" a sign is all the difference; a full stop is none.
-_SIGNS = re.compile(rf"{_WORD}|[^\w\s.,;:?\"'`\u00b4\u2018-\u201f\u00ab\u00bb\u3001\u3002]")
+_SIGNS = lazy(rf"{_WORD}|[^\w\s.,;:?\"'`\u00b4\u2018-\u201f\u00ab\u00bb\u3001\u3002]")
 
 
 def words_in(text: str) -> list[str]:
