@@ -6,7 +6,7 @@ import gc
 
 __all__ = ["calm_collector"]
 
-THRESHOLDS = (200_000, 20, 100)
+THRESHOLDS = (100_000, 20, 100)
 
 
 def calm_collector() -> None:

@@ -17,7 +17,7 @@ __all__ = ["BatchThread", "Server"]
 GATHERING_S, ENOUGH = 0.01, 32
 """One answer a commit costs twice what it costs among so many, and the time is little beside a call's latency."""
 
-DELIVERIES_A_TURN = 64
+DELIVERIES_A_TURN = 32
 """Then others have their turn: all who get an outcome at once go on in one turn of the loop."""
 
 J = TypeVar("J")

@@ -24,7 +24,7 @@ from codeclm.llm.tokens import NO_TOKENS, TokenLimits, Tokens
 
 __all__ = ["Allowance", "Gate", "LimitStatistics", "Limits", "request_window"]
 
-STARTS_A_TURN = 64
+STARTS_A_TURN = 32
 """Then the event loop goes round before there are more: what starts together is answered together, and all that comes
 of it would be done in one turn, while nobody else has one."""
 SHORTEST_WAIT_S = 0.001  # the resolution of timers
