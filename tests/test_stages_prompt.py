@@ -9,6 +9,7 @@ import pytest
 from codeclm.errors import ParseError, Refused, UsageError
 from codeclm.llm.chat import Completion
 from codeclm.llm.scripted import ScriptedModel
+from codeclm.methods.table import every_prompt
 from codeclm.stages.prompt import Question, Sampling, Template
 from codeclm.stages.templates import load_templates
 
@@ -16,7 +17,15 @@ HOSTILE = "{{ 7 * 7 }} {% for x in range(9) %} {# #} <b>&amp;</b> \\n {{ cycler.
 
 
 def template(text: str) -> Template:
-    return Template("test", text, frozenset({"instruction"}), frozenset({"language"}))
+    made = Template("test", text, frozenset({"instruction"}), frozenset({"language"}))
+    made.check()
+    return made
+
+
+@pytest.mark.parametrize("prompt", every_prompt().values(), ids=every_prompt())
+def test_our_own_prompts_are_sound(prompt: Template) -> None:
+    """They have the variables that they are said to have; nobody looks at that when a run starts."""
+    prompt.check()
 
 
 def read_number(text: str) -> int:

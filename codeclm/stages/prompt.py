@@ -29,10 +29,7 @@ _JINJA = ImmutableSandboxedEnvironment(
 
 @dataclass(frozen=True)
 class Template:
-    """A prompt with variables: all of ``requires`` must occur, those of ``allows`` may.
-
-    Raises UsageError, naming ``origin`` and the line, where ``text`` is no such template.
-    """
+    """A prompt with variables: all of ``requires`` must occur, those of ``allows`` may."""
 
     name: str
     text: str
@@ -40,7 +37,11 @@ class Template:
     allows: frozenset[str] = frozenset()
     origin: str = ""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises UsageError, naming ``origin`` and the line, where ``text`` is no such template.
+
+        Not done at once: the prompts of this package are checked by its tests, and need not be at each start.
+        """
         try:
             used = self.used
         except TemplateError as error:

@@ -82,6 +82,7 @@ def read_template(path: Path, defaults: Mapping[str, Template] = _DEFAULTS) -> T
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
     template = Template(path.stem, text, default.requires, default.allows, origin=str(path))
+    template.check()
     template.render({name: _SAMPLES.get(name, "a text") for name in template.requires})
     return template
 
