@@ -168,3 +168,19 @@ async def test_enough_that_are_patient_wait_no_longer(echo: Fixture) -> None:
     many = [thread.ask(number, patient=True) for number in range(1, ENOUGH + 1)]
     assert [await one for one in many] == list(range(1, ENOUGH + 1))
     assert server.batches == [[0], list(range(1, ENOUGH + 1))]
+
+
+async def test_one_that_cannot_be_delivered_holds_up_no_other() -> None:
+    server = Echo()
+
+    def deliver(job: int, outcome: int) -> int:
+        if job == 1:
+            raise ValueError("of whoever listens")
+        return outcome
+
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    async with BatchThread[int, int, int](lambda: server, deliver, "echo") as thread:
+        many = [thread.ask(number) for number in range(100)]
+        assert [await one for one in many if one is not many[1]] == [0, *range(2, 100)]
+    assert len(told) == 1

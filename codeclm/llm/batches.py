@@ -182,13 +182,15 @@ class BatchThread(Generic[J, R, V]):
             self._deliver_some()
 
     def _deliver_some(self) -> None:
-        for _ in range(min(len(self._served), DELIVERIES_A_TURN)):
-            (job, future), outcome = self._served.popleft()
-            value = self._deliver(job, outcome)
-            if not future.done():
-                future.set_result(value)
-        if self._served:
-            self._loop.call_soon(self._deliver_some)
+        try:
+            for _ in range(min(len(self._served), DELIVERIES_A_TURN)):
+                (job, future), outcome = self._served.popleft()
+                value = self._deliver(job, outcome)
+                if not future.done():
+                    future.set_result(value)
+        finally:  # where one cannot be delivered, the others are all the same
+            if self._served:
+                self._loop.call_soon(self._deliver_some)
 
     def _end(self) -> None:
         """The thread has served all there was."""

@@ -21,12 +21,11 @@ from codeclm.llm.hidden_rate import HiddenRate
 from codeclm.llm.line import Line, Waiter
 from codeclm.llm.pace import FULL_WINDOW_WAIT_S, WINDOW_S, RequestRate, Window
 from codeclm.llm.tokens import NO_TOKENS, TokenLimits, Tokens
+from codeclm.llm.turns import Turns
 
 __all__ = ["Allowance", "Gate", "LimitStatistics", "Limits", "request_window"]
 
 STARTS_A_TURN = 32
-"""Then the event loop goes round before there are more: what starts together is answered together, and all that comes
-of it would be done in one turn, while nobody else has one."""
 SHORTEST_WAIT_S = 0.001  # the resolution of timers
 
 
@@ -95,7 +94,7 @@ class Limits:
         self._resting: set[Future[None]] = set()
         self._closed: RunStopped | None = None
         self.in_flight = self._peak_in_flight = self._started = 0
-        self._turn_began_at, self._is_turning = 0, False
+        self._turns = Turns(STARTS_A_TURN, self._dispatch)
         self._busy_s, self._busy_at_s = 0.0, clock()
 
     @property
@@ -127,7 +126,7 @@ class Limits:
         Every return must be followed by one ``finish``. Raises what ``close`` was given.
         """
         self._raise_if_closed()
-        if not self._line and self._is_our_turn() and self._start(tokens) == 0:
+        if not self._line and self._turns.has_room() and self._start(tokens) == 0:
             return self.in_flight
         waiter = Waiter(get_running_loop().create_future(), priority, tokens, stage)
         self._line.join(waiter)
@@ -204,26 +203,12 @@ class Limits:
         self.hidden_rate.start(now_s)
         self._gate.start(now_s)
         self._started += 1
+        self._turns.take()
         self._count(1, now_s)
         self.concurrency.start(self.in_flight)
         if self.in_flight > self._peak_in_flight:
             self._peak_in_flight = self.in_flight
         return 0.0
-
-    def _is_our_turn(self) -> bool:
-        """Whether calls may still start in this turn of the loop; if not, they are dispatched in the next one."""
-        if self._started - self._turn_began_at < STARTS_A_TURN:
-            return True
-        if not self._is_turning:
-            self._is_turning = True
-            get_running_loop().call_soon(self._next_turn)
-        return False
-
-    def _next_turn(self) -> None:
-        self._is_turning = False
-        self._turn_began_at = self._started
-        if self._line:
-            self._dispatch()
 
     def _wait_s(self, tokens: Tokens, now_s: float) -> float:
         """Seconds until nothing is in the way; what is in it longest is then ``_cause``."""
@@ -248,7 +233,7 @@ class Limits:
     def _dispatch(self) -> None:
         """Start as many from the front of the line as may start now."""
         while self._line:
-            if not self._is_our_turn():
+            if not self._turns.has_room():
                 return
             waiter = self._line.first()
             if not waiter.turn.done():  # else it was cancelled a moment ago
