@@ -175,7 +175,7 @@ def _simplified(text: str, scale: int) -> str:
 @lru_cache(maxsize=16)
 def _scale_mentions(scale: int) -> re.Pattern[str]:
     highest = rf"{scale}(?:\.0+)?(?![0-9]|[.,][0-9])"
-    return lazy(
+    return re.compile(
         rf"""
         ,?[ ]?\(?\b(?:on|using|with|in)?[ ]?(?:an?|the)?[ ]?{_SCALE}{highest}\)?,?
       | [ ]?\((?:from[ ])?[01][ ]?(?:to|-|–|—)[ ]?{highest}\)
