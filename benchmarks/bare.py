@@ -42,5 +42,5 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if options.pop("calm"):
         gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        gc.set_threshold(100_000, 20, 100)
     uvloop.run(main(**options))
