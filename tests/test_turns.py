@@ -1,24 +1,21 @@
-"""Nobody takes the event loop for long: what comes in crowds is dealt with in turns, and small writes go together."""
+"""Nobody takes the event loop for long: what comes in crowds is dealt with in turns."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.run import ADMITTED_A_TURN
 from codeclm.engine.stage import Stage
-from codeclm.llm import batches
-from codeclm.llm.batches import DELIVERIES_A_TURN, ENOUGH, BatchThread
+from codeclm.llm.batches import DELIVERIES_A_TURN, BatchThread
 from codeclm.llm.limits import STARTS_A_TURN, Allowance, Limits
-from tests.virtual_time import VirtualLoop, run_virtual, settled
+from tests.virtual_time import VirtualLoop, run_virtual
 
 pytestmark = pytest.mark.anyio
-
-HOUR_S = 3600.0
 
 
 class Turns:
@@ -86,88 +83,38 @@ async def test_a_crowd_of_items_enters_in_turns() -> None:
 
 
 class Echo:
-    """Gives every job back; knows what was served together."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[int]] = []
+    """Gives every job back."""
 
     def serve(self, jobs: Sequence[int]) -> Sequence[int]:
-        self.batches.append(list(jobs))
         return jobs
 
     def close(self) -> None:
         """Nothing to close."""
 
 
-@pytest.fixture
-async def echo(
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[tuple[Echo, BatchThread[int, int, int]]]:
-    monkeypatch.setattr(batches, "GATHERING_S", HOUR_S)
-    server = Echo()
-    async with BatchThread[int, int, int](
-        lambda: server, lambda job, value: value, "echo"
-    ) as thread:
-        yield server, thread
-
-
-Fixture = tuple[Echo, BatchThread[int, int, int]]
-
-
-async def test_a_crowd_of_answers_is_delivered_in_turns(echo: Fixture) -> None:
-    _, thread = echo
-
+async def test_a_crowd_of_answers_is_delivered_in_turns() -> None:
     async def ask(number: int) -> None:
         assert await thread.ask(number) == number
         turns.note()
 
-    async with Turns() as turns, asyncio.TaskGroup() as group:
+    async with (
+        BatchThread[int, int, int](Echo, lambda job, value: value, "echo") as thread,
+        Turns() as turns,
+        asyncio.TaskGroup() as group,
+    ):
         for number in range(1_000):
             group.create_task(ask(number))
     assert sum(turns.counts.values()) == 1_000
     assert max(turns.counts.values()) <= DELIVERIES_A_TURN
 
 
-async def test_the_first_that_is_patient_need_not_wait_and_the_next_wait_for_company(
-    echo: Fixture,
-) -> None:
-    server, thread = echo
-    assert await thread.ask(1, patient=True) == 1
-    waiting = [thread.ask(number, patient=True) for number in (2, 3)]
-    await settled()
-    waiting.append(thread.ask(4, patient=True))
-    assert not any(one.done() for one in waiting)
-    assert await thread.ask(5) == 5
-    assert [await one for one in waiting] == [2, 3, 4]
-    assert server.batches == [[1], [2, 3, 4, 5]]
-
-
-async def test_leaving_waits_for_all_that_was_asked_and_keeps_nobody_waiting() -> None:
+async def test_leaving_waits_for_all_that_was_asked() -> None:
     server = Echo()
     async with BatchThread[int, int, int](
         lambda: server, lambda job, value: value, "echo"
     ) as thread:
         first = [thread.ask(number) for number in range(1_000)]
-        late = [thread.ask(number, patient=True) for number in range(1_000, 1_010)]
-    assert [one.result() for one in (*first, *late)] == list(range(1_010))
-
-
-async def test_who_is_patient_does_not_wait_for_ever() -> None:
-    server = Echo()
-    async with BatchThread[int, int, int](
-        lambda: server, lambda job, value: value, "echo"
-    ) as thread:
-        for number in range(3):
-            assert await thread.ask(number, patient=True) == number
-    assert server.batches == [[0], [1], [2]]
-
-
-async def test_enough_that_are_patient_wait_no_longer(echo: Fixture) -> None:
-    server, thread = echo
-    await thread.ask(0)
-    many = [thread.ask(number, patient=True) for number in range(1, ENOUGH + 1)]
-    assert [await one for one in many] == list(range(1, ENOUGH + 1))
-    assert server.batches == [[0], list(range(1, ENOUGH + 1))]
+    assert [one.result() for one in first] == list(range(1_000))
 
 
 async def test_one_that_cannot_be_delivered_holds_up_no_other() -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop
+from asyncio import AbstractEventLoop, Future, get_running_loop
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,9 +12,6 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 __all__ = ["BatchThread", "Server"]
-
-GATHERING_S, ENOUGH = 0.01, 32
-"""One answer a commit costs twice what it costs among so many, and the time is little beside a call's latency."""
 
 DELIVERIES_A_TURN = 32
 """Then others have their turn: all who get an outcome at once go on in one turn of the loop."""
@@ -43,10 +39,9 @@ class BatchThread(Generic[J, R, V]):
     """Serves jobs by what ``open_server`` returns, in a thread that lives as long as the context.
 
     What one iteration of the loop asks for is handed over at once, and the thread takes all that
-    waits for it. What is patient goes along with the next of those, or when there is ``ENOUGH`` of it, or
-    ``GATHERING_S`` after the last time: the first after a while at once, those of a busy time together. Leaving the
-    context waits until everything handed in is served. Entering raises what ``open_server`` raises. ``deliver`` makes
-    of a job and its outcome, on the loop, what the one who asked gets.
+    waits for it: to gather more would cost answers that are paid for at a kill. Leaving the context waits until
+    everything handed in is served. Entering raises what ``open_server`` raises. ``deliver`` makes of a job and its
+    outcome, on the loop, what the one who asked gets.
     """
 
     def __init__(
@@ -62,9 +57,6 @@ class BatchThread(Generic[J, R, V]):
         self._ended: Future[None]
         self._served: deque[tuple[tuple[J, Future[V]], R]] = deque()
         self._closing = False
-        self._is_due = False  # at the end of this iteration
-        self._timer: TimerHandle | None = None
-        self._handed_over_at_s = -math.inf
 
     async def __aenter__(self) -> BatchThread[J, R, V]:
         self._loop = get_running_loop()
@@ -95,7 +87,7 @@ class BatchThread(Generic[J, R, V]):
         finally:  # cancelled here, the loop must wait: the thread works on its objects
             self._thread.join()
 
-    def ask(self, job: J, *, patient: bool = False) -> Future[V]:
+    def ask(self, job: J) -> Future[V]:
         """Hand ``job`` over; it is served even if the future is cancelled.
 
         Raises RuntimeError outside of the context.
@@ -103,12 +95,9 @@ class BatchThread(Generic[J, R, V]):
         if self._closing:
             raise RuntimeError("this is closed")
         outcome: Future[V] = self._loop.create_future()
+        if not self._collected:
+            self._loop.call_soon(self._hand_over)
         self._collected.append((job, outcome))
-        if not self._is_due:
-            if patient and len(self._collected) < ENOUGH:
-                self._gather()
-            else:
-                self._hand_over_soon()
         return outcome
 
     def done(self, value: V) -> Future[V]:
@@ -119,26 +108,8 @@ class BatchThread(Generic[J, R, V]):
         outcome.set_result(value)
         return outcome
 
-    def _gather(self) -> None:
-        """Hand over when it is time, which may be now."""
-        if self._timer is None:
-            wait_s = self._handed_over_at_s + GATHERING_S - self._loop.time()
-            if wait_s <= 0:
-                self._hand_over_soon()
-            else:
-                self._timer = self._loop.call_later(wait_s, self._hand_over)
-
-    def _hand_over_soon(self) -> None:
-        self._is_due = True
-        self._loop.call_soon(self._hand_over)
-
     def _hand_over(self) -> None:
-        self._is_due = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._collected:
-            self._handed_over_at_s = self._loop.time()
             self._inbox.put(self._collected)
             self._collected = []
 

@@ -81,7 +81,7 @@ class AnswerStore:
     def put(self, key: str, value: bytes) -> Future[bytes | None]:
         """Keep ``value``; done after the commit, or after its failure was told."""
         self._put.add(key)
-        return self._thread.ask((key, value), patient=True)
+        return self._thread.ask((key, value))
 
     def _deliver(self, job: Job, outcome: Outcome) -> bytes | None:
         is_read = job[1] is None
