@@ -11,7 +11,7 @@ import pytest
 from codeclm.engine.pipeline import Pipeline
 from codeclm.engine.run import ADMITTED_A_TURN
 from codeclm.engine.stage import Stage
-from codeclm.llm.batches import DELIVERIES_A_TURN, BatchThread
+from codeclm.llm.batches import DELIVERIES_A_TURN, PATIENT, BatchThread
 from codeclm.llm.limits import STARTS_A_TURN, Allowance, Limits
 from tests.virtual_time import VirtualLoop, run_virtual
 
@@ -106,6 +106,63 @@ async def test_a_crowd_of_answers_is_delivered_in_turns() -> None:
             group.create_task(ask(number))
     assert sum(turns.counts.values()) == 1_000
     assert max(turns.counts.values()) <= DELIVERIES_A_TURN
+
+
+class Batches(Echo):
+    """Takes down how many jobs came at once."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def serve(self, jobs: Sequence[int]) -> Sequence[int]:
+        self.sizes.append(len(jobs))
+        return jobs
+
+
+async def test_what_has_no_hurry_is_handed_over_when_all_else_is_delivered() -> None:
+    """Who gets an answer asks the next question: one batch of them all, not one for each turn of the loop."""
+    server, askers, rounds = Batches(), 1_000, 5
+
+    async def ask() -> None:
+        for number in range(rounds):
+            assert await thread.ask(number, hurry=False) == number
+
+    async with (
+        BatchThread[int, int, int](lambda: server, lambda job, value: value, "echo") as thread,
+        asyncio.TaskGroup() as group,
+    ):
+        for _ in range(askers):
+            group.create_task(ask())
+    assert sum(server.sizes) == askers * rounds
+    assert len(server.sizes) <= 3 * rounds
+
+
+async def test_what_has_hurry_takes_along_what_has_none() -> None:
+    server = Batches()
+    async with BatchThread[int, int, int](
+        lambda: server, lambda job, value: value, "echo"
+    ) as thread:
+        crowd = [thread.ask(number) for number in range(1_000)]
+        await crowd[0]
+        assert not crowd[-1].done()
+        patient, hurried = thread.ask(1, hurry=False), thread.ask(2)
+        await asyncio.wait([*crowd, patient, hurried])
+    assert server.sizes == [1_000, 2]
+
+
+async def test_a_crowd_of_kept_answers_is_delivered_in_turns_too() -> None:
+    async def ask(number: int) -> None:
+        assert await thread.ask(number, hurry=False) == number
+        turns.note()
+
+    async with (
+        BatchThread[int, int, int](Echo, lambda job, value: value, "echo") as thread,
+        Turns() as turns,
+        asyncio.TaskGroup() as group,
+    ):
+        for number in range(1_000):
+            group.create_task(ask(number))
+    assert max(turns.counts.values()) <= DELIVERIES_A_TURN / PATIENT
 
 
 async def test_leaving_waits_for_all_that_was_asked() -> None:

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 __all__ = ["BatchThread", "Server"]
 
 DELIVERIES_A_TURN = 32
 """Then others have their turn: all who get an outcome at once go on in one turn of the loop."""
+PATIENT = 0.25
+"""What has no hurry counts so much: it is followed by the next question to this thread, and by nothing dearer."""
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -35,11 +37,18 @@ class Server(Protocol[J_contra, R_co]):
         ...
 
 
+class _Asked(NamedTuple, Generic[J, V]):
+    job: J
+    outcome: Future[V]
+    weight: float
+
+
 class BatchThread(Generic[J, R, V]):
     """Serves jobs by what ``open_server`` returns, in a thread that lives as long as the context.
 
     What one iteration of the loop asks for is handed over at once, and the thread takes all that
-    waits for it: to gather more would cost answers that are paid for at a kill. Leaving the context waits until
+    waits for it: to gather more would cost answers that are paid for at a kill. What has no hurry waits until all
+    that was served is delivered, for those who get it ask for more. Leaving the context waits until
     everything handed in is served. Entering raises what ``open_server`` raises. ``deliver`` makes of a job and its
     outcome, on the loop, what the one who asked gets.
     """
@@ -49,13 +58,14 @@ class BatchThread(Generic[J, R, V]):
     ) -> None:
         self._open_server = open_server
         self._deliver = deliver
-        self._inbox: SimpleQueue[list[tuple[J, Future[V]]] | None] = SimpleQueue()
-        self._collected: list[tuple[J, Future[V]]] = []
+        self._inbox: SimpleQueue[list[_Asked[J, V]] | None] = SimpleQueue()
+        self._collected: list[_Asked[J, V]] = []
+        self._has_hurry = False
         self._thread = threading.Thread(target=self._run, name=name)
         self._loop: AbstractEventLoop
         self._opened: Future[None]
         self._ended: Future[None]
-        self._served: deque[tuple[tuple[J, Future[V]], R]] = deque()
+        self._served: deque[tuple[_Asked[J, V], R]] = deque()
         self._closing = False
 
     async def __aenter__(self) -> BatchThread[J, R, V]:
@@ -79,7 +89,7 @@ class BatchThread(Generic[J, R, V]):
     ) -> None:
         if self._closing:
             return
-        self._closing = True
+        self._closing = self._has_hurry = True
         self._hand_over()
         self._inbox.put(None)
         try:
@@ -87,7 +97,7 @@ class BatchThread(Generic[J, R, V]):
         finally:  # cancelled here, the loop must wait: the thread works on its objects
             self._thread.join()
 
-    def ask(self, job: J) -> Future[V]:
+    def ask(self, job: J, *, hurry: bool = True) -> Future[V]:
         """Hand ``job`` over; it is served even if the future is cancelled.
 
         Raises RuntimeError outside of the context.
@@ -97,7 +107,8 @@ class BatchThread(Generic[J, R, V]):
         outcome: Future[V] = self._loop.create_future()
         if not self._collected:
             self._loop.call_soon(self._hand_over)
-        self._collected.append((job, outcome))
+        self._collected.append(_Asked(job, outcome, 1 if hurry else PATIENT))
+        self._has_hurry = self._has_hurry or hurry
         return outcome
 
     def done(self, value: V) -> Future[V]:
@@ -109,9 +120,13 @@ class BatchThread(Generic[J, R, V]):
         return outcome
 
     def _hand_over(self) -> None:
-        if self._collected:
+        if self._served and not self._has_hurry:
+            self._loop.call_soon(
+                self._hand_over
+            )  # many small batches, and the threads get in each other's way
+        elif self._collected:
             self._inbox.put(self._collected)
-            self._collected = []
+            self._collected, self._has_hurry = [], False
 
     def _run(self) -> None:
         try:
@@ -127,7 +142,7 @@ class BatchThread(Generic[J, R, V]):
             server.close()
             self.on_loop(self._end)
 
-    def _batches(self) -> Iterator[list[tuple[J, Future[V]]]]:
+    def _batches(self) -> Iterator[list[_Asked[J, V]]]:
         """All that waits, again and again until the end."""
         last = False
         while not last:
@@ -137,15 +152,15 @@ class BatchThread(Generic[J, R, V]):
             if batch := [pair for entry in entries if entry is not None for pair in entry]:
                 yield batch
 
-    def _serve(self, server: Server[J, R], batch: list[tuple[J, Future[V]]]) -> None:
+    def _serve(self, server: Server[J, R], batch: list[_Asked[J, V]]) -> None:
         try:
-            outcomes = server.serve([job for job, _ in batch])
+            outcomes = server.serve([one.job for one in batch])
         except Exception as error:
             self.on_loop(_fail_all, batch, error)
         else:
             self.on_loop(self._take, batch, outcomes)
 
-    def _take(self, batch: list[tuple[J, Future[V]]], outcomes: Sequence[R]) -> None:
+    def _take(self, batch: list[_Asked[J, V]], outcomes: Sequence[R]) -> None:
         """Take over what was served, to be delivered at once or in the next turns of the loop."""
         is_idle = not self._served
         self._served.extend(zip(batch, outcomes, strict=True))
@@ -154,8 +169,10 @@ class BatchThread(Generic[J, R, V]):
 
     def _deliver_some(self) -> None:
         try:
-            for _ in range(min(len(self._served), DELIVERIES_A_TURN)):
-                (job, future), outcome = self._served.popleft()
+            left: float = DELIVERIES_A_TURN
+            while left > 0 and self._served:
+                (job, future, weight), outcome = self._served.popleft()
+                left -= weight
                 value = self._deliver(job, outcome)
                 if not future.done():
                     future.set_result(value)
@@ -186,6 +203,6 @@ def _fail(future: Future[V], error: BaseException) -> None:
         future.set_exception(error)
 
 
-def _fail_all(batch: list[tuple[J, Future[V]]], error: Exception) -> None:
-    for _, future in batch:
-        _fail(future, error)
+def _fail_all(batch: list[_Asked[J, V]], error: Exception) -> None:
+    for one in batch:
+        _fail(one.outcome, error)

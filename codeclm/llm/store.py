@@ -76,7 +76,7 @@ class AnswerStore:
         if self._began_empty and key not in self._put:
             self._misses += 1
             return self._thread.done(None)
-        return self._thread.ask((key, None))
+        return self._thread.ask((key, None), hurry=False)
 
     def put(self, key: str, value: bytes) -> Future[bytes | None]:
         """Keep ``value``; done after the commit, or after its failure was told."""
