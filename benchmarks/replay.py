@@ -17,7 +17,7 @@ __all__ = ["SIZES", "WHOLE_SIZES", "replay"]
 
 SIZES, WHOLE_SIZES = (10_000, 100_000), (10_000, 100_000, 1_000_000)
 IN_FLIGHT = 256
-LOOK_EVERY_S = 0.02
+LOOK_S_A_CALL, MOST_SELDOM_S, FOR_A_START_S = 2e-6, 0.1, 0.02
 RECORDS = 100_000
 CALLS_TARGET, RESUME_TARGET_S = 15_000, 2.0
 START = "first_outcome_s"
@@ -70,6 +70,7 @@ class _Kept:
     ) -> None:
         self._place, self._served, self.size = place, served, size
         self._filtering = filtering
+        self._look_s = min(MOST_SELDOM_S, size * LOOK_S_A_CALL)
         say(f"making {size:,} calls")
         first = self._run("finished")
         asked = first["made"] + first["kept"]  # an entry's rubrics are looked up again and again
@@ -106,7 +107,8 @@ class _Kept:
             return self._start(output)
 
     def _start(self, output: Path) -> Sample:
-        found = self._run(output.name, counted="kept", stop_at_outcome=True)
+        looked = {"look_every_s": FOR_A_START_S, "stop_at_outcome": True}
+        found = self._run(output.name, counted="kept", **looked)
         return {"wall_s": found[START], "cpu_s": found["first_outcome_cpu_s"]}
 
     def finished(self) -> Sample:
@@ -115,7 +117,7 @@ class _Kept:
 
     def _run(self, output: str, **more: Any) -> dict[str, Any]:
         where = {"output": str(self._place / output), "cache": str(self._place / "cache")}
-        looked: dict[str, Any] = {"look_every_s": LOOK_EVERY_S, **where, **more}
+        looked: dict[str, Any] = {"look_every_s": self._look_s, **where, **more}
         looked["filtering"] = self._filtering
         url = self._served.base_url
         return pipeline_in(self._place, url, self.size, IN_FLIGHT, **looked)

@@ -51,7 +51,7 @@ def completion_in(answer: Any) -> Completion:
         raise Filtered("the endpoint filtered its answer (content_filter)", raw=text)
     if is_cut:
         finish_reason = "length"
-    if not text.strip():
+    if not text or text.isspace():
         text, finish_reason = _without_text(message, finish_reason)
     usage = _usage(answer.get("usage"))
     reasoning = "\n\n".join(filter(None, (_reasoning(message), named, thoughts)))
@@ -139,9 +139,10 @@ def _cached(usage: dict[str, Any], given: int | None) -> int | None:
     """Tokens of the input that were read from the prompt cache, None where nothing is said of it."""
     details = usage.get("prompt_tokens_details")
     inside = details.get("cached_tokens") if isinstance(details, dict) else None
-    places = (inside, usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens"))
-    found = next((count for count in places if type(count) is int and count >= 0), None)
-    return None if found is None or given is None else min(found, given)
+    for count in (inside, usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")):
+        if type(count) is int and count >= 0:
+            return None if given is None else min(count, given)
+    return None
 
 
 def _tokens(count: Any) -> int | None:
@@ -150,11 +151,11 @@ def _tokens(count: Any) -> int | None:
 
 
 def _flags(usage: Usage, choice: dict[str, Any]) -> tuple[str, ...]:
-    flags = []
+    flags: tuple[str, ...] = ()
     if usage.input_tokens is None or usage.output_tokens is None:
-        flags.append("usage_missing")
+        flags = ("usage_missing",)
     results = choice.get("content_filter_results")
     trouble = results.get("error") if isinstance(results, dict) else None
     if isinstance(trouble, dict) and trouble.get("code") == "content_filter_error":
-        flags.append("filter_down")
-    return tuple(flags)
+        return (*flags, "filter_down")
+    return flags

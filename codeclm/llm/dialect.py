@@ -32,6 +32,8 @@ class Dialect:
 
         ``extra`` comes last and wins; a None in it takes the field away.
         """
+        if not (extra or self._sends or self._learnt):
+            return {**fields}
         body: dict[str, object] = {}
         for field, value in fields.items():
             name = self._sends.get(field, field)

@@ -80,8 +80,8 @@ class DirectModel:
         self._api = api
         self._dialect = dialect
         self._send_seed = send_seed
-        # An answer is never streamed.
-        self._extra = {**(extra_body or {}), "stream": None}
+        self._extra = {**(extra_body or {})}
+        self._extra.pop("stream", None)  # an answer is never streamed
         self._redact = partial(redact, secret=key)
         self._has_answered = False
 
