@@ -78,6 +78,6 @@ def _number(identity: str) -> int | None:
         return None
     try:
         number = int(identity, 16)
-    except ValueError:
+        return number if number.to_bytes(8, "big").hex() == identity else None
+    except (ValueError, OverflowError):
         return None
-    return number if number >= 0 and f"{number:016x}" == identity else None

@@ -7,12 +7,16 @@ import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from codeclm.records import Entry, Metadata, Unit, digest
+from codeclm.records import Entry, Metadata, Unit, digest, draft_id
+from codeclm.stages import repeats
 from codeclm.stages.repeats import RepeatBook
 from codeclm.stages.screen import number_of
+
+IN_A_UNIT = 3
 
 Instructions = list[Sequence[int]]
 """By number: the bands of each; few different ones, so that they meet."""
@@ -23,8 +27,17 @@ instructions = st.lists(
 )
 
 
+def unit(number: int) -> str:
+    """The unit of the instruction of this number, which has three of them."""
+    return digest("unit", number // IN_A_UNIT)
+
+
 def identity(number: int) -> str:
-    return digest("instruction", number)
+    return draft_id(unit(number), number % IN_A_UNIT)
+
+
+def place(number: int) -> tuple[int, str, int]:
+    return number, unit(number), number % IN_A_UNIT
 
 
 def rule(bands: Instructions) -> set[str]:
@@ -48,8 +61,10 @@ def test_whatever_comes_first_the_rule_holds(bands: Instructions, seed: int, aga
     book.on_late = late.append
     for number in order:
         if chance.random() < 0.2:  # as on file
-            book.load(number, identity(number), bands[number])
-        elif book.add(number, identity(number), bands[number]):
+            book.load(*place(number), bands[number])
+            continue
+        book.add(*place(number), bands[number])
+        if identity(number) in book:
             at_once.add(identity(number))
     assert set(book) == rule(bands)
     assert list(book) == sorted(book)
@@ -59,13 +74,32 @@ def test_whatever_comes_first_the_rule_holds(bands: Instructions, seed: int, aga
     assert book.late == {*late}
 
 
+@pytest.mark.parametrize("most_waiting", [10, 1_000])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bands=instructions, seed=st.integers(0, 999), many=st.integers(1, 6))
+def test_many_at_once_are_as_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, bands: Instructions, seed: int, many: int, most_waiting: int
+) -> None:
+    """What is on file is entered in one go, or in several: the same repeats, the same lowest ones."""
+    monkeypatch.setattr(repeats, "_MANY", many)
+    monkeypatch.setattr(repeats, "_MOST_WAITING", most_waiting)
+    book = RepeatBook()
+    order = random.Random(seed).sample(range(len(bands)), len(bands))
+    for number in [*order, *order[::2]]:
+        book.load(*place(number), bands[number])
+    assert set(book) == rule(bands)
+    for own in bands:
+        near = [number for number, one in enumerate(bands) if not set(own).isdisjoint(one)]
+        assert book.first(own) == identity(min(near))
+
+
 @settings(max_examples=40)
 @given(bands=instructions, seed=st.integers(0, 999))
 def test_what_is_repeated_is_the_lowest_in_the_end(bands: Instructions, seed: int) -> None:
     """In whatever order they came: of all that are near, the one of the lowest number."""
     book = RepeatBook()
     for number in random.Random(seed).sample(range(len(bands)), len(bands)):
-        book.add(number, identity(number), bands[number])
+        book.add(*place(number), bands[number])
     for own in bands:
         near = [number for number, one in enumerate(bands) if not set(own).isdisjoint(one)]
         assert book.first(own) == identity(min(near))
@@ -92,19 +126,41 @@ def test_numbers_are_in_the_order_of_units(
 
 
 def test_a_million_would_take_little() -> None:
-    """With ten bands, an instruction takes at most 250 bytes."""
-    book, number = RepeatBook(), 10_000
-    for place in range(number):
-        book.add(place, identity(place), [int(digest(place, band), 16) for band in range(10)])
-    arrays = (book._numbers, book._ids, book._bands, book._slots)
-    assert sum(map(sys.getsizeof, arrays)) / number < 250
+    """With ten bands, an instruction takes at most 120 bytes."""
+    book, number = RepeatBook(), 20_000
+    bare = sum(map(sys.getsizeof, book._shelves))
+    for one in range(number):
+        book.add(*place(one), [int(digest(one, band), 16) for band in range(10)])
+    arrays = (book._units, book._firsts, book._waiting, book._bands, *book._shelves)
+    assert (sum(map(sys.getsizeof, arrays)) - bare) / number < 120
+
+
+def test_numbers_and_ids_have_room() -> None:
+    """The largest number there may be, and 64 instructions in a unit."""
+    book, most = RepeatBook(), (1 << 64) - 64
+    for index in range(64):
+        book.add(most + index, unit(0), index, [index // 2, 100 + index])
+    assert set(book) == {draft_id(unit(0), index) for index in range(1, 64, 2)}
+    assert book.first([7]) == draft_id(unit(0), 14)
+
+
+def test_bands_that_differ_anywhere_in_what_counts_are_two() -> None:
+    """In the part that chooses the shelf, and in what is kept of the rest: 44 bits."""
+    book = RepeatBook()
+    bands = [0, *(1 << bit for bit in (*range(12), *range(32, 64))), (1 << 64) - 1]
+    for one, band in enumerate(bands):
+        book.add(*place(one), [band])
+    assert not len(book)
+    assert [book.first([band]) for band in bands] == [*map(identity, range(len(bands)))]
 
 
 def test_what_was_made_otherwise_is_forgotten() -> None:
     """Lines with another number of bands are not this run's; what it makes itself is compared all the same."""
     book = RepeatBook()
-    assert book.load(0, identity(0), [1, 2, 3])
-    assert not book.load(1, identity(1), [1])
-    assert not book.add(2, identity(2), [1, 2])
-    assert book.add(3, identity(3), [2, 5])
+    assert book.load(*place(0), [1, 2, 3])
+    assert not book.load(*place(1), [1])
+    book.add(*place(2), [1, 2])
+    assert not len(book)
+    book.add(*place(3), [2, 5])
+    assert identity(3) in book
     assert book.first([5, 2]) == identity(2)

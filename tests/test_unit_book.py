@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -183,6 +184,33 @@ def test_metadata_that_makes_no_sense_is_as_none(skills: object) -> None:
     book = UnitBook([{**line, "skills": skills}], done=bool)
     assert book.take_metadata(unit.entry.id) is None
     assert book.take_finished(unit) == UnitResult(3, 1, 0)
+
+
+BANDS = b64encode(bytes(80)).decode()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "f" * 17},
+        {"id": "-1"},
+        {"id": "0xaa"},
+        {"id": "AA"},
+        {"number": 1 << 64},
+        {"number": -1},
+        {"bands": [BANDS] * 65},
+        {"bands": ["a"]},
+    ],
+)
+def test_a_line_that_no_run_wrote_is_passed_over(change: dict[str, object]) -> None:
+    """Its unit is decoded again."""
+    line = {"id": UNITS[0].id, "keep": 3, "dropped": 0, "texts": ["aa"], "number": 64}
+    whole = {**line, "bands": [BANDS] * 3}
+    assert UnitBook([whole], done=bool).take_finished(UNITS[0]) == UnitResult(3, 1, 0)
+    book = UnitBook([{**whole, **change}], done=bool)
+    assert book.take_finished(UNITS[0]) is None
+    assert not len(book.repeats)
+    assert book.not_reached() == UnitResult(0, 0, 0)
 
 
 def test_a_unit_that_fails_again_keeps_its_texts_reserved() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from codeclm.records import Draft, Dropped, Unit
 from codeclm.stages.overlap import EvaluationTexts, find_overlap
-from codeclm.stages.repeats import RepeatBook
+from codeclm.stages.repeats import INDEX_BITS, RepeatBook
 
 __all__ = ["REPEAT", "Screen", "number_of"]
 
@@ -15,14 +15,14 @@ REPEAT = "near-duplicate of an instruction of a lower number"
 
 Sketch = Callable[[str], Sequence[int]]
 
-_INDEX_BITS, _DRAW_BITS, _ENTRY_BITS = 6, 26, 32
+_DRAW_BITS, _ENTRY_BITS = 26, 32
 
 
 def number_of(unit: Unit, *, entry_major: bool = False) -> int:
     """The number of its first instruction: draw-major, or where each entry has all its draws at once, entry-major."""
     if entry_major:
-        return ((unit.entry.number << _DRAW_BITS) | unit.draw) << _INDEX_BITS
-    return ((unit.draw << _ENTRY_BITS) | unit.entry.number) << _INDEX_BITS
+        return ((unit.entry.number << _DRAW_BITS) | unit.draw) << INDEX_BITS
+    return ((unit.draw << _ENTRY_BITS) | unit.entry.number) << INDEX_BITS
 
 
 @dataclass(frozen=True, slots=True)

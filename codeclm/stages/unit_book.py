@@ -13,7 +13,7 @@ from typing import Any
 
 from codeclm.number_set import NumberSet
 from codeclm.records import Metadata, Unit, draft_id, unit_id
-from codeclm.stages.repeats import RepeatBook
+from codeclm.stages.repeats import INDEX_BITS, RepeatBook
 
 __all__ = ["UnitBook", "UnitResult", "bands_of"]
 
@@ -114,7 +114,7 @@ class UnitBook:
         for text in kept:
             self._texts.add(text)
         for index, own in enumerate(bands):
-            self.repeats.add(number + index, draft_id(unit.id, index), own)
+            self.repeats.add(number + index, unit.id, index, own)
 
     def _read(self, row: Mapping[str, Any], done: Callable[[str], bool]) -> None:
         try:
@@ -123,10 +123,10 @@ class UnitBook:
             bands = bands_of(row)
         except (KeyError, TypeError, ValueError):
             return
-        if not all(0 <= text < DIGESTS for text in texts):
+        if identity != f"{number:016x}" or not all(0 <= one < DIGESTS for one in (number, *texts)):
             return
         for index, (first, own) in enumerate(bands):
-            if not self.repeats.load(first + index, draft_id(identity, index), own):
+            if not self.repeats.load(first + index, identity, index, own):
                 return
         for text in texts:
             self._texts.add(text)
@@ -149,10 +149,10 @@ class UnitBook:
 
 def bands_of(row: Mapping[str, Any]) -> list[tuple[int, Sequence[int]]]:
     """Of each text of a unit's line, in their order: the number of the first one, and its own bands."""
-    number = int(row.get("number", 0))
-    if not 0 <= number < DIGESTS - len(row.get("bands", ())):
+    number, bands = int(row.get("number", 0)), row.get("bands", ())
+    if not 0 <= number < DIGESTS - len(bands) or len(bands) > 1 << INDEX_BITS:
         raise ValueError("no number of an instruction")
-    return [(number, array("Q", b64decode(text, validate=True))) for text in row.get("bands", ())]
+    return [(number, array("Q", b64decode(text, validate=True))) for text in bands]
 
 
 def _written(bands: Sequence[int]) -> str:
