@@ -10,9 +10,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Gauge", "Moment", "Pulse", "cpu_ms_a_call", "least_squares", "memory_mb", "window"]
+__all__ = [
+    "Gauge",
+    "Moment",
+    "Pulse",
+    "cpu_ms_a_call",
+    "least_squares",
+    "memory_mb",
+    "window",
+    "yard",
+]
 
 BEAT_S = 0.01
+YARD = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +30,7 @@ class Moment:
     """So many ``calls`` were answered by then. ``main_s`` is the CPU time of the main thread alone.
 
     Of the resident memory ``own_mb`` is what is no file: pages of the cache's database are mapped, and can be dropped.
+    ``yard_s`` is what a piece of work that is always the same took at that moment; 0 where that was not asked for.
     """
 
     calls: int
@@ -28,18 +39,21 @@ class Moment:
     main_s: float
     memory_mb: float
     own_mb: float = 0.0
+    yard_s: float = 0.0
 
 
 class Gauge:
-    """Takes moments down; in the main thread."""
+    """Takes moments down; in the main thread. With a ``yardstick`` each costs a millisecond."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, yardstick: bool = False) -> None:
         self.moments: list[Moment] = []
+        self._yardstick = yardstick
 
     def take(self, calls: int) -> None:
         """Take this moment down."""
+        yard_s = yard() if self._yardstick else 0.0
         now_s, cpu_s, main_s = time.perf_counter(), time.process_time(), time.thread_time()
-        self.moments.append(Moment(calls, now_s, cpu_s, main_s, *memory_mb()))
+        self.moments.append(Moment(calls, now_s, cpu_s, main_s, *memory_mb(), yard_s))
 
     def marginal(self, first: float, last: float) -> dict[str, float]:
         """Figures between the moments when these shares of all calls were answered."""
@@ -105,6 +119,15 @@ def window(moments: Sequence[Moment], first: float, last: float) -> tuple[Moment
 def cpu_ms_a_call(one: Moment, other: Moment) -> float:
     """CPU time of the whole process, a call, between two moments."""
     return (other.cpu_s - one.cpu_s) * 1000 / (other.calls - one.calls)
+
+
+def yard() -> float:
+    """Seconds of CPU that a fixed piece of work takes: a machine that others use too is slower at times."""
+    began_s = time.thread_time()
+    found: dict[int, str] = {}
+    for number in range(YARD):
+        found[number & 1023] = str(number)
+    return time.thread_time() - began_s
 
 
 def memory_mb() -> tuple[float, float]:

@@ -50,7 +50,7 @@ class Task:
     with ``stop_at_outcome`` at its first new outcome. Without ``filtering`` there is one call for each outcome.
     ``began_s``: when the process was started, in seconds since 1970. ``cores`` are those it pins itself to, where it
     is not started on them. ``view`` is shown, to nobody, as often as it asks for it, or more often: "none",
-    "plain", "json" or "rich".
+    "plain", "json" or "rich". With ``yardstick`` each look also tells how fast the machine is at that moment.
     """
 
     base_url: str
@@ -72,6 +72,7 @@ class Task:
     view: str | None = None
     began_s: float | None = None
     cores: tuple[int, ...] = ()
+    yardstick: bool = False
 
     def settings(self) -> Settings:
         """As the settings of a run."""
@@ -95,7 +96,7 @@ class Watcher(NoView):
         self.interval_s = task.look_every_s
         self._view = seen_by_nobody(task.view or "none")
         self._looking_cpu_s: list[float] = []
-        self.gauge = Gauge()
+        self.gauge = Gauge(yardstick=task.yardstick)
         self.first_call: dict[str, float] = {}
         self.first_outcome_s: float | None = None
         self.first_outcome_cpu_s = 0.0

@@ -49,7 +49,8 @@ def test_scale_tells_cost_and_memory(tmp_path: Path) -> None:
     """Cost by decade of calls, and the slope of memory."""
     figures = check(scale(1, quiet, 1_500), tmp_path)
     assert figures["pipeline peak_mb"] > 0
-    assert figures["pipeline last_to_first"] == 1
+    assert figures["pipeline last_to_first"] > 0
+    assert figures["pipeline raw_last_to_first"] > 0
 
 
 def test_watching_charges_a_view(tmp_path: Path) -> None:
