@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import diskcache
@@ -13,12 +13,14 @@ from codeclm.llm.seal import BadRow
 
 __all__ = [
     "DATABASE",
+    "FOUND_AT_ONCE",
     "LEGIBLE",
     "MARK",
     "NAMES",
     "PARTS",
     "SETTINGS",
     "TROUBLE",
+    "Columns",
     "RawCache",
     "RawDisk",
 ]
@@ -66,7 +68,10 @@ ON CONFLICT (key, raw) DO UPDATE SET
     expire_time = NULL, tag = NULL, size = 0, filename = NULL,
     mode = excluded.mode, value = excluded.value
 """
-FIND = "SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1"
+FOUND_AT_ONCE = 32
+_FIND_ONE = "SELECT key, mode, filename, value FROM Cache WHERE raw = 1 AND key IN (?)"
+_FIND_MANY = _FIND_ONE.replace("?", ",".join("?" * FOUND_AT_ONCE))
+FIND = {1: _FIND_ONE, FOUND_AT_ONCE: _FIND_MANY}
 _OURS = (
     "raw = 1 AND mode = 1 AND filename IS NULL AND typeof(key) = 'text' AND typeof(value) = 'blob'"
 )
@@ -86,6 +91,10 @@ TROUBLE = (
     TypeError,
     ValueError,
 )
+
+
+Columns = Sequence[Any]
+"""Mode, file name and value of a row."""
 
 
 class RawDisk(diskcache.Disk):  # type: ignore[misc]
@@ -155,10 +164,14 @@ class RawCache(diskcache.Cache):  # type: ignore[misc]
         """What ``set`` does for raw values without expiry, in one statement each: key, value, time."""
         self._con.executemany(KEEP, ((key, at, at, MODE_RAW, value) for key, value, at in rows))
 
-    def find(self, key: str) -> bytes | None:
-        """What ``get`` does for raw values without expiry. Raises BadRow for a row that is none of ours."""
-        row = self._con.execute(FIND, (key,)).fetchone()
-        return None if row is None else self.disk.fetch(*row, False)
+    def find(self, keys: Sequence[str]) -> dict[str, Columns]:
+        """The rows of those of ``keys`` that there are, by key: of 1, or of 32, which costs a quarter less for each."""
+        return {key: columns for key, *columns in self._con.execute(FIND[len(keys)], keys)}
+
+    def value_of(self, columns: Columns) -> bytes:
+        """What ``get`` makes of a row without expiry. Raises BadRow for one that is none of ours."""
+        value: bytes = self.disk.fetch(*columns, False)
+        return value
 
     def abandon(self) -> None:
         """End a transaction that is still open."""

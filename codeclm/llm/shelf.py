@@ -12,7 +12,15 @@ from pathlib import Path
 from codeclm.errors import UsageError
 from codeclm.llm.directory import HeldDirectory, Unusable
 from codeclm.llm.inspection import Broken, cause, inspect, is_damage, translate
-from codeclm.llm.rawcache import DATABASE, SETTINGS, TROUBLE, RawCache, RawDisk
+from codeclm.llm.rawcache import (
+    DATABASE,
+    FOUND_AT_ONCE,
+    SETTINGS,
+    TROUBLE,
+    Columns,
+    RawCache,
+    RawDisk,
+)
 from codeclm.llm.rescue import legible_rows
 from codeclm.llm.seal import BadRow, seal, unseal
 
@@ -77,7 +85,8 @@ class Shelf:
         now = time.time()
         rows = [(key, value, now) for key, value in jobs if value is not None]
         failure = self._write(rows) if rows else None
-        return [self._read(key) if value is None else failure for key, value in jobs]
+        read = self._read([key for key, value in jobs if value is None])
+        return [next(read) if value is None else failure for _, value in jobs]
 
     def close(self) -> None:
         """Fold the write-ahead log into the database and let go of the directory."""
@@ -151,14 +160,27 @@ class Shelf:
             kept += len(batch)
         return kept
 
-    def _read(self, key: str) -> Outcome:
+    def _read(self, keys: Sequence[str]) -> Iterator[Outcome]:
+        whole = len(keys) - len(keys) % FOUND_AT_ONCE
+        for start in range(0, whole, FOUND_AT_ONCE):
+            yield from self._read_together(keys[start : start + FOUND_AT_ONCE])
+        for key in keys[whole:]:
+            yield from self._read_together([key])
+
+    def _read_together(self, keys: Sequence[str]) -> list[Outcome]:
         try:
-            sealed = self.cache.find(key)
-            return None if sealed is None else self.unseal(key, sealed)
+            found = self.cache.find(keys)
+        except TROUBLE as error:
+            if len(keys) > 1:  # no more is given up than what cannot be read
+                return [outcome for key in keys for outcome in self._read_together([key])]
+            return [Trouble(f"a kept answer could not be read: {cause(error)}")]
+        return [self._value(key, found[key]) if key in found else None for key in keys]
+
+    def _value(self, key: str, columns: Columns) -> Outcome:
+        try:
+            return self.unseal(key, self.cache.value_of(columns))
         except BadRow:
             return Trouble("a kept answer was damaged and is asked for again")
-        except TROUBLE as error:
-            return Trouble(f"a kept answer could not be read: {cause(error)}")
 
     def _write(self, rows: list[KeptRow]) -> Trouble | None:
         try:

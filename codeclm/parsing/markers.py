@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from codeclm.parsing.fences import fenced
 from codeclm.parsing.patterns import lazy
 
-__all__ = ["PLAIN_FORMS", "Marker", "read_marker", "read_markers"]
+__all__ = ["PLAIN_FORMS", "Marker", "each_marker", "read_marker", "read_markers"]
 
 PLAIN_FORMS = frozenset({"dot", "parenthesis", "enclosed", "comma", "symbol"})
 """Forms that are hardly ever anything but a list's; "1: " and "1 - " may be."""
@@ -44,8 +44,13 @@ _MARKER = lazy(
 _CHINESE = {digit: value for value, digit in enumerate("一二三四五六七八九十", 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+_GROUPS = (
+    *("indent", "bullet", "heading", "bold", "inside", "symbol"),
+    *("plain", "early", "word", "counted", "soon"),
+)
+
+
+class Marker(NamedTuple):
     """A marker on line ``place``.
 
     ``number`` is 0 for a bullet. ``form`` tells ``1.`` from ``1)``; ``style`` also tells bold, heading and whether
@@ -63,9 +68,15 @@ class Marker:
 
 def read_markers(lines: Sequence[str]) -> list[Marker]:
     """The markers of all lines outside code blocks."""
+    return [*each_marker(lines)]
+
+
+def each_marker(lines: Sequence[str]) -> Iterator[Marker]:
+    """The same, one by one."""
     inside = fenced(lines)
-    found = (read_marker(line, place) for place, line in enumerate(lines) if not inside[place])
-    return [marker for marker in found if marker]
+    for place, line in enumerate(lines):
+        if not inside[place] and (marker := read_marker(line, place)):
+            yield marker
 
 
 def read_marker(line: str, place: int = 0) -> Marker | None:
@@ -73,20 +84,23 @@ def read_marker(line: str, place: int = 0) -> Marker | None:
     found = _MARKER.match(line)
     if not found:
         return None
-    rest, bold = line[found.end() :], found["bold"] or ""
-    closed = not bold or found["early"] or found["soon"]
+    indent, bullet, heading, bold, inside, symbol, plain, early, word, counted, soon = found.group(
+        *_GROUPS
+    )
+    rest, bold = line[found.end() :], bold or ""
+    closed = not bold or early or soon
     if not closed and rest.startswith(bold):
         rest, closed = rest[2:], True
     content = rest.lstrip()
-    digits = found["inside"] or found["symbol"] or found["plain"] or found["counted"] or ""
-    form = found["bullet"] or (found["word"] or found.lastgroup or "").casefold()
+    digits = inside or symbol or plain or counted or ""
+    form = bullet or (word or found.lastgroup or "").casefold()
     if digits[:1] in _CHINESE:
         form += " Chinese"
-    decoration = bold + (found["heading"] or "").strip()
+    decoration = bold + (heading or "").strip()
     glued = "" if rest[:1].isspace() or not content else " glued"
     return Marker(
         place=place,
-        indent=len(found["indent"].expandtabs(4)),
+        indent=len(indent.expandtabs(4)),
         number=_value(digits) if digits else 0,
         form=form,
         style=f"{decoration} {form}{glued}",

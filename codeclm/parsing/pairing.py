@@ -15,7 +15,7 @@ from codeclm.parsing.chatter import announces, is_rule
 from codeclm.parsing.embedded_json import find_json
 from codeclm.parsing.labels import cut_label, label
 from codeclm.parsing.listing import cut_items, read_list
-from codeclm.parsing.markers import read_marker, read_markers
+from codeclm.parsing.markers import each_marker, read_marker, read_markers
 from codeclm.parsing.patterns import lazy
 from codeclm.parsing.quotes import unquote
 
@@ -134,8 +134,8 @@ def _from_headings(answer: str) -> Parts:
     parts: Parts = []
     for (place, kind), end in zip(headings, ends, strict=True):
         section = lines[place + 1 : end]
-        markers = read_markers(section) if parts else []
-        goes_on = bool(markers) and markers[0].number == len(parts) + 1
+        marker = next(each_marker(section), None) if parts else None
+        goes_on = marker is not None and marker.number == len(parts) + 1
         items = read_list("\n".join(section), first=len(parts) + 1 if goes_on else 1)
         if items and any(kind == known for known, _ in parts):
             raise ParseError(f"the answer holds several lists of {kind}s")

@@ -20,8 +20,9 @@ _SEED = 20404
 def shingles(text: str, size: int = NGRAM) -> set[str]:
     """The n-grams of ``size`` words that occur in ``text``; of a shorter text all of it is one."""
     signs = signs_in(text) or [text]
-    count = max(1, len(signs) - size + 1)
-    return {" ".join(signs[start : start + size]) for start in range(count)}
+    if len(signs) <= size:
+        return {" ".join(signs)}
+    return {*map(" ".join, zip(*(signs[start:] for start in range(size)), strict=False))}
 
 
 class Sketcher:
