@@ -36,8 +36,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """What the frame nearest to where time is spent says; the first that fits. What fits nowhere is its caller's."""
 
 LOOP_RUNS, COMMAND = "asyncio/runners.py", "_run_module_as_main"
-WAITS = ("_worker (", "BatchThread._batches (", "wait (")
-"""Where threads wait for work: the sampler takes them for busy now and then."""
+WAITS = ("_worker (", "BatchThread._batches (", "wait (", "RealDisk.sync (")
+"""Where threads wait for work or for the disk: the sampler takes them for busy now and then."""
 
 
 @dataclass(frozen=True, slots=True)
