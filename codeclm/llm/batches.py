@@ -98,7 +98,7 @@ class BatchThread(Generic[J, R, V]):
             self._thread.join()
 
     def ask(self, job: J, *, hurry: bool = True) -> Future[V]:
-        """Hand ``job`` over; it is served even if the future is cancelled.
+        """Hand ``job`` over, at once if there is ``hurry``; it is served even if the future is cancelled.
 
         Raises RuntimeError outside of the context.
         """
@@ -121,9 +121,8 @@ class BatchThread(Generic[J, R, V]):
 
     def _hand_over(self) -> None:
         if self._served and not self._has_hurry:
-            self._loop.call_soon(
-                self._hand_over
-            )  # many small batches, and the threads get in each other's way
+            # Two threads that both have work take the interpreter from each other at every row.
+            self._loop.call_soon(self._hand_over)
         elif self._collected:
             self._inbox.put(self._collected)
             self._collected, self._has_hurry = [], False

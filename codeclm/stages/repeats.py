@@ -20,6 +20,7 @@ INDEX_BITS = 6
 """For the place of an instruction in its unit."""
 _INDEX = (1 << INDEX_BITS) - 1
 _MANY = 1 << _SHELF_BITS
+"""From so many on it pays to go through all shelves."""
 _MOST_WAITING = 100_000
 """With ten bands, to enter so many at once takes 40 MB for a moment."""
 
@@ -43,10 +44,8 @@ class RepeatBook:
         self._width = 0
         # By unit: its id, and the number of its first instruction. A holder is its place here, and an index in it.
         self._units, self._firsts = array("Q"), array("Q")
-        self._waiting, self._bands = (
-            array("I"),
-            array("Q"),
-        )  # holders that are not entered yet, and their bands
+        # Holders that are not entered yet, and their bands.
+        self._waiting, self._bands = array("I"), array("Q")
         # By the lowest bits of a band, sorted: its highest 32 bits, and its lowest holder.
         self._shelves = [array("Q") for _ in range(1 << _SHELF_BITS)]
 
