@@ -13,16 +13,14 @@ from benchmarks.measured import pipeline
 from benchmarks.repeats import Sample, interleaved
 from benchmarks.result import Result, Row, made, rows_of
 
-__all__ = ["CALLS", "WHOLE_CALLS", "scale"]
+__all__ = ["CALLS", "WHOLE_CALLS", "sample_of", "scale"]
 
 CALLS, WHOLE_CALLS = 100_000, 1_000_000
 IN_FLIGHT = 256
 LOOK_EVERY_S, LOOKS = 0.5, 1_000_000  # so that looking costs neither memory nor time
 DECADES = (1_000, 10_000, 100_000, 1_000_000)
-FIRST, LAST = (
-    (10_000, 100_000),
-    0.9,
-)  # in the first thousands the items go from stage to stage together
+FIRST = (10_000, 100_000)  # in the first thousands the items go from stage to stage together
+LAST = 0.9
 SETTLED = 0.5  # memory is what is looked at after this share of the calls
 AMONG = 100_000
 TARGETS = {"lag_p99_ms": 50.0, "last_to_first": 1.1, "own_slope_mb": 1.0, "peak_mb": 300.0}
@@ -46,7 +44,7 @@ def scale(repeats: int, say: Callable[[str], None], calls: int = CALLS) -> Resul
 
         def run() -> Sample:
             more = {"look_every_s": look_s, "yardstick": True}
-            return _sample(pipeline(served.base_url, calls, IN_FLIGHT, **more), edges)
+            return sample_of(pipeline(served.base_url, calls, IN_FLIGHT, **more), edges)
 
         samples = interleaved({"pipeline": run}, repeats, say)["pipeline"]
     settings = {"calls": calls}
@@ -62,22 +60,22 @@ def scale(repeats: int, say: Callable[[str], None], calls: int = CALLS) -> Resul
     return made("scale", rows, told)
 
 
-def _sample(figures: dict[str, Any], edges: Sequence[int]) -> Sample:
+def sample_of(figures: dict[str, Any], edges: Sequence[int]) -> Sample:
+    """What ``figures`` of a run amount to; ``edges`` are those of its decades of calls."""
     moments = [Moment(**one) for one in figures["moments"]]
     costs = [_cost(moments, low, high) for low, high in pairwise(edges)]
     end = moments[-1].calls
-    spans = (FIRST if FIRST[1] < end else edges[:2], (LAST * end, end))
-    (first, last), (yard, last_yard) = (
-        [of(moments, low, high) for low, high in spans] for of in (_cost, _yard_s)
-    )
-    late = [one for one in moments if one.calls >= SETTLED * moments[-1].calls]
+    first = FIRST if FIRST[1] < end else (edges[0], edges[1])
+    last = (LAST * end, end)
+    raw = _cost(moments, *last) / _cost(moments, *first)
+    late = [one for one in moments if one.calls >= SETTLED * end]
     slope = least_squares([(one.calls, one.memory_mb) for one in late])
     own = least_squares([(one.calls, one.own_mb) for one in late])
     return {
         **{name: figures[name] for name in ("lag_p99_ms", "lag_max_ms", "calls_per_s")},
         **{_name(high): cost for cost, high in zip(costs, edges[1:], strict=True)},
-        "last_to_first": last / first / (last_yard / yard),
-        "raw_last_to_first": last / first,
+        "last_to_first": raw * _yard_s(moments, *first) / _yard_s(moments, *last),
+        "raw_last_to_first": raw,
         "slope_mb": slope * AMONG,
         "own_slope_mb": own * AMONG,
         "peak_mb": max(one.memory_mb for one in moments),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from benchmarks.attribution import LOOP, attribute, read_stacks
 from benchmarks.endpoint import endpoint
+from benchmarks.gauge import Moment
 from benchmarks.limit import limit
 from benchmarks.measured import pipeline
 from benchmarks.replay import replay
 from benchmarks.result import Result, read, write
-from benchmarks.scale import scale
+from benchmarks.scale import sample_of, scale
 from benchmarks.watching import watching
 
 
@@ -49,8 +51,21 @@ def test_scale_tells_cost_and_memory(tmp_path: Path) -> None:
     """Cost by decade of calls, and the slope of memory."""
     figures = check(scale(1, quiet, 1_500), tmp_path)
     assert figures["pipeline peak_mb"] > 0
-    assert figures["pipeline last_to_first"] > 0
     assert figures["pipeline raw_last_to_first"] > 0
+
+
+def test_scale_takes_the_machines_speed_out() -> None:
+    """Calls that cost half as much again at the end, on a machine that is a fifth slower by then: a quarter."""
+    moments, cpu_s = [], 0.0
+    for calls in range(0, 1_000_001, 10_000):
+        is_late = calls > 900_000
+        cpu_s += (0.00015 if is_late else 0.0001) * 10_000
+        yard_s = 0.0012 if is_late else 0.001
+        moments.append(asdict(Moment(calls, cpu_s, cpu_s, cpu_s, 100.0, 90.0, yard_s)))
+    seen = {"moments": moments, "lag_p99_ms": 1.0, "lag_max_ms": 1.0, "calls_per_s": 1.0}
+    found = sample_of(seen, [1_000, 10_000, 100_000, 1_000_000])
+    assert found["raw_last_to_first"] == pytest.approx(1.5)
+    assert found["last_to_first"] == pytest.approx(1.25)
 
 
 def test_watching_charges_a_view(tmp_path: Path) -> None:

@@ -348,27 +348,6 @@ def test_a_full_disk_is_soft(tmp_path: Path) -> None:
         shelf.close()
 
 
-@pytest.mark.parametrize("refuses_many", [False, True])
-def test_each_of_many_gets_its_own(tmp_path: Path, refuses_many: bool) -> None:
-    """Whatever is asked for at once, twice too: what is there, what is not, and what was damaged, each in its place."""
-    keys = [f"{number:064}" for number in range(150)]
-    values = {key: b"%d" % place for place, key in enumerate(keys) if place % 3}
-    damaged = keys[1:100:30]
-    with closing(
-        RefusesMany(tmp_path / "cache") if refuses_many else Shelf(tmp_path / "cache")
-    ) as (shelf):
-        shelf.serve([*values.items()])
-        for key in damaged:
-            shelf.cache.run("UPDATE Cache SET value = ? WHERE key = ?", (b"rubbish", key))
-        asked = [*keys, *reversed(keys)]
-        outcomes = shelf.serve([(key, None) for key in asked])
-    for key, got in zip(asked, outcomes, strict=True):
-        if key in damaged:
-            assert got == Trouble("a kept answer was damaged and is asked for again")
-        else:
-            assert got == values.get(key)
-
-
 class RefusesMany(Shelf):
     """One of its rows lies on a page that cannot be read: a question for many rows fails as a whole."""
 
@@ -382,6 +361,25 @@ class RefusesMany(Shelf):
             return find(keys)
 
         self.cache.find = refuse  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("kind", [Shelf, RefusesMany])
+def test_each_of_many_gets_its_own(tmp_path: Path, kind: type[Shelf]) -> None:
+    """Whatever is asked for at once, twice too: what is there, what is not, and what was damaged, each in its place."""
+    keys = [f"{number:064}" for number in range(150)]
+    values = {key: b"%d" % place for place, key in enumerate(keys) if place % 3}
+    damaged = keys[1:100:30]
+    with closing(kind(tmp_path / "cache")) as shelf:
+        shelf.serve([*values.items()])
+        for key in damaged:
+            shelf.cache.run("UPDATE Cache SET value = ? WHERE key = ?", (b"rubbish", key))
+        asked = [*keys, *reversed(keys)]
+        outcomes = shelf.serve([(key, None) for key in asked])
+    for key, got in zip(asked, outcomes, strict=True):
+        if key in damaged:
+            assert got == Trouble("a kept answer was damaged and is asked for again")
+        else:
+            assert got == values.get(key)
 
 
 def test_a_transaction_that_did_not_end_is_ended(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ MASK = (1 << BITS) - 1
 class KeyFilter:
     """A Bloom filter: what was added is in it, and of the rest 1 in 64 where a million keys were added.
 
-    One place a key: a second one would miss less, and at every call cost as much as one call in thirty saves.
+    One place a key: a second one would cost all calls more than it saves the few that then ask in vain.
     """
 
     def __init__(self) -> None:
